@@ -1,0 +1,262 @@
+"""What a result may consist of. A study's summary is a list of these blocks; report, terminal, JSON and comparison read them and nothing else.
+
+Belongs here: plain, persisted values. Does not belong here: how they are computed (`stats/`, the questions) or drawn (`report/`).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+__all__ = [
+    "Block",
+    "Column",
+    "Comparison",
+    "Curve",
+    "Estimate",
+    "Interval",
+    "IntervalChart",
+    "Note",
+    "Sample",
+    "Samples",
+    "Selected",
+    "Selection",
+    "Series",
+    "Table",
+    "Text",
+]
+
+Cell = str | int | float | bool | None
+Status = Literal["ok", "unparsed", "refused", "truncated", "error", "timeout"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Interval(_Frozen):
+    """An interval for one quantity: `low <= high`, the confidence `level` in (0, 1), and the method's name.
+
+    >>> Interval(low=0.2, high=0.4, method="Wilson").level
+    0.95
+    """
+
+    low: float
+    high: float
+    level: float = Field(default=0.95, gt=0, lt=1)
+    method: str
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Interval:
+        if self.low > self.high:
+            raise ValueError(f"low {self.low} is above high {self.high}")
+        return self
+
+
+class Estimate(_Frozen):
+    """One number and what it owes its reader: an interval, n, the method, the baselines beside it.
+
+    `value` is None exactly when `reason` says why there is no number (nothing answered, or not identified).
+
+    >>> Estimate(name="accuracy", value=0.25, n=100, method="micro mean").format()
+    '0.250'
+    >>> Estimate(name="accuracy", value=None, n=0, method="micro mean", reason="no item was answered").format()
+    'not given: no item was answered'
+    """
+
+    kind: Literal["estimate"] = "estimate"
+    name: str
+    value: float | None
+    interval: Interval | None = None
+    n: int = Field(ge=0)
+    groups: int | None = None
+    """Number of independent clusters, where items share one (a passage, a scenario)."""
+    method: str
+    baselines: dict[str, float] = {}
+    """For example `{"chance": 0.25, "majority class": 0.27}`, in the unit of `value`."""
+    headline: bool = False
+    """Whether a terminal shows this number first."""
+    reason: str = ""
+
+    @model_validator(mode="after")
+    def _number_or_reason(self) -> Estimate:
+        if (self.value is None) != bool(self.reason):
+            raise ValueError(f"{self.name}: give a value, or a reason why there is none, and not both")
+        return self
+
+    def format(self, digits: int = 3) -> str:
+        """The value to `digits` decimals, or the reason why there is none."""
+        return f"not given: {self.reason}" if self.value is None else f"{self.value:.{digits}f}"
+
+
+class Column(_Frozen):
+    """A column of a `Table`: its label and how its numbers are shown."""
+
+    label: str
+    format: Literal["text", "integer", "fraction", "number", "p-value"] = "text"
+    """`fraction` is shown to 3 decimals, `number` to 4 significant digits, `p-value` as `<0.001` or 3 decimals."""
+
+
+class IntervalChart(_Frozen):
+    """How to draw a `Table` as dots with intervals: the column index of each part."""
+
+    label: int
+    value: int
+    low: int
+    high: int
+    colour: int | None = None
+    reference: float | None = None
+    """A vertical line, for example chance."""
+    reference_label: str = ""
+
+
+class Table(_Frozen):
+    """Rows of cells. Every row has one cell a column; None is shown as an en dash.
+
+    >>> Table(title="By level", columns=[Column(label="level")], rows=[["1"], ["2"]]).rows[1]
+    ['2']
+    """
+
+    kind: Literal["table"] = "table"
+    title: str
+    columns: list[Column]
+    rows: list[list[Cell]]
+    caption: str = ""
+    chart: IntervalChart | None = None
+    headline: bool = False
+
+    @model_validator(mode="after")
+    def _rectangular(self) -> Table:
+        for number, row in enumerate(self.rows):
+            if len(row) != len(self.columns):
+                raise ValueError(f"{self.title}: row {number} has {len(row)} cells for {len(self.columns)} columns")
+        return self
+
+
+class Series(_Frozen):
+    """One line of a `Curve`: equally long `x`, `y` and, where given, `low`, `high` and counts `n`."""
+
+    name: str
+    x: list[float]
+    y: list[float]
+    low: list[float] | None = None
+    high: list[float] | None = None
+    n: list[int] | None = None
+
+    @model_validator(mode="after")
+    def _equal_lengths(self) -> Series:
+        for part in (self.y, self.low, self.high, self.n):
+            if part is not None and len(part) != len(self.x):
+                raise ValueError(f"{self.name}: parts of unequal length")
+        return self
+
+
+class Curve(_Frozen):
+    """One quantity against another, for example a reliability curve."""
+
+    kind: Literal["curve"] = "curve"
+    title: str
+    x_label: str
+    y_label: str
+    series: list[Series]
+    diagonal: bool = False
+    """Draw y = x as the reference, and both axes on [0, 1]."""
+    caption: str = ""
+
+
+class Comparison(_Frozen):
+    """Two systems on the same items: `difference` is b minus a, in the unit of the compared score."""
+
+    kind: Literal["comparison"] = "comparison"
+    name: str
+    a: str
+    b: str
+    value_a: float
+    value_b: float
+    difference: float
+    interval: Interval
+    p_value: float = Field(ge=0, le=1)
+    test: str
+    n: int = Field(gt=0)
+    groups: int | None = None
+    detectable: float | None = None
+    """Smallest true difference that this many items show with 80% power at the 5% level."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Comparison:
+        if not math.isclose(self.difference, self.value_b - self.value_a, abs_tol=1e-9):
+            raise ValueError(f"{self.name}: difference {self.difference} is not {self.value_b} - {self.value_a}")
+        return self
+
+
+class Selected(_Frozen):
+    """One hypothesis of a `Selection`."""
+
+    name: str
+    effect: float
+    p_value: float = Field(ge=0, le=1)
+    q_value: float = Field(ge=0, le=1)
+    n: int
+    selected: bool
+
+
+class Selection(_Frozen):
+    """Many hypotheses tested together, and which were selected while the false-discovery rate is held at `q`."""
+
+    kind: Literal["selection"] = "selection"
+    title: str
+    method: str
+    q: float = Field(gt=0, lt=1)
+    effect_label: str
+    hypotheses: list[Selected]
+    caption: str = ""
+
+
+class Sample(_Frozen):
+    """One unit as a reader sees it. All text here is hostile: it comes from data sets and models."""
+
+    id: str
+    subset: str
+    status: Status
+    correct: bool | None
+    """None where nothing was graded."""
+    prompt: str
+    """What is particular to this unit (the shared start of the prompt is left out)."""
+    answer: str
+    target: str
+    scores: dict[str, float] = {}
+
+
+class Samples(_Frozen):
+    """Units to browse: at most a few thousand of `total`; the rest is in records.jsonl."""
+
+    kind: Literal["samples"] = "samples"
+    title: str
+    total: int
+    samples: list[Sample]
+    caption: str = ""
+
+
+class Text(_Frozen):
+    """Text to be shown exactly as it is, such as the first full prompt or the command that made the run."""
+
+    kind: Literal["text"] = "text"
+    title: str
+    text: str
+    caption: str = ""
+
+
+class Note(_Frozen):
+    """A sentence that code wrote about this result: a deviation from the protocol, a warning, a remark."""
+
+    kind: Literal["note"] = "note"
+    level: Literal["info", "deviation", "warning"]
+    text: str
+
+
+Block = Annotated[
+    Estimate | Table | Curve | Comparison | Selection | Samples | Text | Note,
+    Field(discriminator="kind"),
+]
