@@ -1,0 +1,207 @@
+"""Who is asked: what a model is, which abilities it may have, and how `-m provider/name` finds one.
+
+Belongs here: the abilities as protocols, model names, arguments, and the refusal of a model that lacks an ability. Does not belong here: any
+provider (each is a file of this folder; the file name is the prefix).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from gnomon.asks import Ask, Failed, Scored
+from gnomon.errors import AbilityError, UsageError
+from gnomon.registry import Registry, did_you_mean, unknown
+
+__all__ = [
+    "ABILITIES",
+    "Arguments",
+    "Model",
+    "ModelName",
+    "Provider",
+    "Scores",
+    "Told",
+    "abilities",
+    "load_model",
+    "providers",
+    "require",
+]
+
+Answers = list[tuple[int, Scored | Failed]]
+
+
+@runtime_checkable
+class Model(Protocol):
+    """What every model has. Making one reads names and settings only; weights are loaded when work begins."""
+
+    name: str
+    """As typed, for example "hf/gpt2"."""
+
+    def fingerprint(self) -> str:
+        """A hash of all that can change a number: provider, weights, tokenizer, dtype, settings. Equal only for equal models."""
+        ...
+
+    def facts(self) -> dict[str, str]:
+        """What a reader of a result wants to know of the model; plain text, ready to be shown."""
+        ...
+
+
+@runtime_checkable
+class Scores(Protocol):
+    """The ability to give log-probabilities of continuations."""
+
+    context_length: int | None
+    """Most tokens that the model sees at once; None where there is no limit."""
+
+    def score(self, asks: Sequence[Ask], skip: Callable[[int], bool]) -> Iterator[Answers]:
+        """Yield (index into `asks`, answer) in batches, every index that is not skipped exactly once.
+
+        How asks share a computation depends on `asks` alone, never on `skip`, so that an interrupted run gives the same numbers.
+        """
+        ...
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Number of tokens of each text, start token included."""
+        ...
+
+
+@runtime_checkable
+class Told(Protocol):
+    """The ability to be told the right answers beforehand: a test's model, never a real one."""
+
+    def tell(self, asks: Sequence[Ask], best: Sequence[int]) -> None:
+        """Before `score`: the index of the continuation that a perfect model prefers, for every ask."""
+        ...
+
+
+@runtime_checkable
+class Reports(Protocol):
+    """The ability to say, after work, what it cost and what was unusual."""
+
+    remarks: list[str]
+    tokens_computed: int
+
+
+ABILITIES: Mapping[str, tuple[type, str]] = {
+    "score": (Scores, "give log-probabilities of continuations"),
+}
+
+
+def abilities(model: Model) -> list[str]:
+    """Names of the abilities that `model` has.
+
+    >>> abilities(load_model("mock/uniform"))
+    ['score']
+    """
+    return [name for name, (protocol, _) in ABILITIES.items() if isinstance(model, protocol)]
+
+
+def require(model: Model, ability: str, command: str) -> None:
+    """Refuse, in one sentence, a `model` without `ability`; raises AbilityError that says which model would do."""
+    protocol, words = ABILITIES[ability]
+    if isinstance(model, protocol):
+        return
+    can = ", ".join(abilities(model)) or "nothing that gnomon asks for"
+    raise AbilityError(
+        f"model '{model.name}' cannot {words}, which '{command}' needs. It can: {can}.",
+        hint="Use a causal language model, for example  -m hf/<hub id or folder>  or  -m smollm2 .",
+    )
+
+
+@dataclass(frozen=True)
+class ModelName:
+    """`provider/rest@key=value`, taken apart.
+
+    >>> ModelName.parse("hf/EleutherAI/pythia-160m")
+    ModelName(provider='hf', rest='EleutherAI/pythia-160m', settings={})
+    >>> ModelName.parse("smollm2@layers=10").settings
+    {'layers': '10'}
+    """
+
+    provider: str
+    rest: str
+    settings: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str) -> ModelName:
+        """Take `text` apart; raises UsageError where a setting has no value."""
+        whole, _, tail = text.partition("@")
+        provider, _, rest = whole.partition("/")
+        settings = {}
+        for part in filter(None, tail.split(",")):
+            key, equals, value = part.partition("=")
+            if not equals or not value:
+                raise UsageError(f"'{part}' in the model name '{text}' is no setting.", hint="Write  NAME@layers=10 .")
+            settings[key] = value
+        return cls(provider, rest, settings)
+
+
+class Arguments:
+    """`-M` arguments of one provider: every key must be known and every value of its kind.
+
+    >>> Arguments({"rate": "0.5"}, known=("rate", "seed"), who="mock").number("rate", 0.1, low=0, high=1)
+    0.5
+    >>> Arguments({"rat": "0.5"}, known=("rate", "seed"), who="mock")
+    Traceback (most recent call last):
+    gnomon.errors.UsageError: model argument 'rat' is not known to mock. Did you mean 'rate'? Known: rate, seed.
+    """
+
+    def __init__(self, given: Mapping[str, str], known: Sequence[str], who: str) -> None:
+        for key in given:
+            if key not in known:
+                hint = " ".join(filter(None, [did_you_mean(key, known), f"Known: {', '.join(known) or 'none'}."]))
+                raise UsageError(f"model argument '{key}' is not known to {who}.", hint=hint)
+        self._given = dict(given)
+
+    def text(self, key: str, default: str, allowed: Sequence[str] = ()) -> str:
+        """The value of `key`, one of `allowed` where that is given."""
+        value = self._given.get(key, default)
+        if allowed and value not in allowed:
+            raise UsageError(f"model argument {key}={value}: use one of {', '.join(allowed)}.", hint=did_you_mean(value, allowed))
+        return value
+
+    def number(self, key: str, default: float, low: float, high: float) -> float:
+        """The value of `key` as a number from `low` to `high`."""
+        try:
+            value = float(self._given.get(key, default))
+        except ValueError:
+            value = float("nan")
+        if not low <= value <= high:
+            raise UsageError(f"model argument {key}={self._given[key]}: give a number from {low:g} to {high:g}.")
+        return value
+
+    def whole(self, key: str, default: int, low: int, high: int) -> int:
+        """The value of `key` as a whole number from `low` to `high`."""
+        value = self.number(key, default, low, high)
+        if value != int(value):
+            raise UsageError(f"model argument {key}={value:g}: give a whole number.")
+        return int(value)
+
+
+Provider = Callable[[ModelName, Mapping[str, str]], Model]
+
+providers = Registry(kind="model provider", package="gnomon.models", attribute="provider", group="gnomon.models")
+
+
+def load_model(name: str, arguments: Mapping[str, str] | None = None) -> Model:
+    """The model called `name` (`provider/rest`), with `-M` arguments as text.
+
+    Raises UsageError for an unknown provider or argument, ModelError for a model that is not there.
+
+    >>> load_model("mock/uniform").name
+    'mock/uniform'
+    >>> load_model("mok/uniform")
+    Traceback (most recent call last):
+    gnomon.errors.UsageError: no model provider is named 'mok'. Did you mean 'mock'? Known: hf, mock, smollm2.
+    """
+    parsed = ModelName.parse(name)
+    known = providers.names()
+    owner = next((other for other in known if name.startswith(f"{other}/") and "/" in other), None)
+    if owner:  # another package's provider is itself named distribution/name
+        parsed = ModelName(owner, name[len(owner) + 1 :].partition("@")[0], parsed.settings)
+    elif parsed.provider not in known:
+        hint = f" For a model of the hub or a folder, write  -m hf/{name} ." if "/" in name or "." in name else ""
+        raise UsageError(str(unknown("model provider", parsed.provider, known)) + hint)
+    provider: Provider = providers.load(parsed.provider)
+    return provider(parsed, dict(arguments or {}))

@@ -1,0 +1,224 @@
+"""Log-probabilities of continuations from a transformers causal model, with no token computed twice.
+
+Belongs here: running the plan of `_tree.py` on a model and reading the wanted positions. Does not belong here: text (`_tokens.py`),
+attention (`_attention.py`), loading (`hf.py`).
+
+Two ways, same numbers: the shared way (packed rows over kept prefixes) where the model's attention allows it, which is tried
+on a small example before anything is reported; else the plain way (whole sequences, padded on the right).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gnomon.asks import Ask, Scored
+from gnomon.models import _attention
+from gnomon.models._tokens import Encoded, Encoder
+from gnomon.models._tree import Budget, Read, Sequence_, Step, plan, plan_plain
+
+__all__ = ["Scorer"]
+
+_HEAD_FLOATS = 1 << 26  # most numbers that leave the output head in one step: 256 MiB in float32
+_AGREEMENT = {torch.float32: 1e-4, torch.float64: 1e-6, torch.float16: 0.03, torch.bfloat16: 0.25}
+
+
+class Scorer:
+    """Scores asks on one loaded model.
+
+    Parameters
+    ----------
+    model : PreTrainedModel
+        A causal language model in eval mode.
+    encoder : Encoder
+    budget : Budget
+        Limits of one step; the number of read positions is lowered for large vocabularies.
+    shared : bool
+        Whether to try the shared way at all.
+
+    Attributes
+    ----------
+    tokens_computed : int
+        Token positions that went through the model so far.
+    remarks : list of str
+        What a reader of the numbers should know, such as why the plain way was taken.
+    """
+
+    def __init__(self, model: Any, encoder: Encoder, budget: Budget | None = None, shared: bool = True) -> None:
+        self._model, self._encoder = model, encoder
+        budget = budget or Budget()
+        vocabulary = model.get_output_embeddings().weight.shape[0]
+        self._budget = replace(budget, reads=max(16, min(budget.reads, _HEAD_FLOATS // vocabulary)))
+        self._accepts = set(inspect.signature(model.forward).parameters)
+        self._device = model.device
+        self._own_attention = model.config._attn_implementation
+        self.tokens_computed = 0
+        self.remarks: list[str] = []
+        self._shared = shared and self._sharing_works()
+
+    def score(self, asks: Sequence[Ask], skip: Callable[[int], bool]) -> Iterator[list[tuple[int, Scored]]]:
+        """Yield answers in batches, as they are done; steps that only serve skipped asks are left out, the others stay as they are."""
+        encoded = self._encoder.encode(asks)
+        window = _window(self._model.config)
+        near = [i for i, one in enumerate(encoded) if self._shared and (window is None or one.longest <= window)]
+        far = sorted(set(range(len(encoded))) - set(near))
+        if near:
+            steps = plan([s for i in near for s in encoded[i].sequences(i)], self._budget)
+            yield from self._run(steps, encoded, skip, self._shared_step(steps))
+        if far:
+            alone = _rope_depends_on_length(self._model.config)
+            sequences = [s for i in far for s in encoded[i].sequences(i)]
+            steps = plan_plain(sequences, self._budget, alone=alone)
+            yield from self._run(steps, encoded, skip, self._plain_step)
+
+    def _run(
+        self,
+        steps: Sequence[Step],
+        encoded: Sequence[Encoded],
+        skip: Callable[[int], bool],
+        compute: Callable[[Step], Iterator[tuple[Read, float]]],
+    ) -> Iterator[list[tuple[int, Scored]]]:
+        sums: dict[int, list[float]] = {}
+        missing: dict[int, int] = {}
+        for step in steps:
+            if all(skip(ask) for ask in step.asks):
+                continue
+            done = []
+            for read, logprob in compute(step):
+                one = encoded[read.ask]
+                if read.ask not in sums:
+                    sums[read.ask] = [0.0] * len(one.continuations)
+                    missing[read.ask] = sum(len(ids) for ids in one.continuations)
+                sums[read.ask][read.continuation] += logprob
+                missing[read.ask] -= 1
+                if not missing[read.ask] and not skip(read.ask):
+                    lengths = tuple(len(ids) for ids in one.continuations)
+                    done.append((read.ask, Scored(tuple(sums.pop(read.ask)), lengths, one.truncated)))
+            self.tokens_computed += step.tokens
+            if done:
+                yield done
+
+    def _shared_step(self, steps: Sequence[Step]) -> Callable[[Step], Iterator[tuple[Read, float]]]:
+        """A function that computes one step after another on one stack of kept keys and values."""
+        self._attend_with(_attention.NAME)
+        stack = _attention.Stack(max((step.prefix + step.tokens for step in steps if step.keep), default=0))
+
+        def compute(step: Step) -> Iterator[tuple[Read, float]]:
+            ids = np.concatenate([row.ids for row in step.rows])[None]
+            positions = np.concatenate([row.positions for row in step.rows])[None]
+            starts = np.cumsum([0, *(len(row.ids) for row in step.rows)])
+            places = [(start + at, read) for start, row in zip(starts, step.rows, strict=False) for at, read in row.reads]
+            with torch.inference_mode(), _attention.running(_attention.Packed(step, stack, self._device)):
+                yield from self._forward(ids, positions, None, [(0, at, read) for at, read in places])
+
+        return compute
+
+    def _plain_step(self, step: Step) -> Iterator[tuple[Read, float]]:
+        self._attend_with(self._own_attention)
+        width = max(len(row.ids) for row in step.rows)
+        ids = np.zeros((len(step.rows), width), dtype=np.int64)
+        mask = np.zeros_like(ids)
+        for number, row in enumerate(step.rows):
+            ids[number, : len(row.ids)] = row.ids
+            mask[number, : len(row.ids)] = 1
+        positions = np.broadcast_to(np.arange(width), ids.shape).copy()
+        places = [(number, at, read) for number, row in enumerate(step.rows) for at, read in row.reads]
+        with torch.inference_mode():
+            yield from self._forward(ids, positions, mask, places)
+
+    def _forward(
+        self,
+        ids: np.ndarray[Any, Any],
+        positions: np.ndarray[Any, Any],
+        mask: np.ndarray[Any, Any] | None,
+        places: list[tuple[int, int, Read]],
+    ) -> Iterator[tuple[Read, float]]:
+        """One pass; only the positions in `places` (row, column, read) reach the output head where the model can choose them."""
+        columns = sorted({column for _, column, _ in places}) or [0]
+        at = {column: number for number, column in enumerate(columns)}
+        wanted: dict[str, Any] = {"input_ids": self._tensor(ids), "use_cache": False}
+        if "position_ids" in self._accepts:
+            wanted["position_ids"] = self._tensor(positions)
+        if mask is not None:
+            wanted["attention_mask"] = self._tensor(mask)
+        chosen = "logits_to_keep" in self._accepts
+        if chosen:
+            wanted["logits_to_keep"] = self._tensor(np.array(columns))
+        logits: Tensor = self._model(**wanted).logits
+        if not places:
+            return
+        rows = torch.tensor([row for row, _, _ in places], device=logits.device)
+        cols = torch.tensor([at[column] if chosen else column for _, column, _ in places], device=logits.device)
+        target = torch.tensor([read.target for _, _, read in places], device=logits.device)
+        log_sum = torch.logsumexp(logits.float(), dim=-1)
+        values = logits[rows, cols, target].float() - log_sum[rows, cols]
+        for (_, _, read), value in zip(places, values.tolist(), strict=True):
+            yield read, value
+
+    def _tensor(self, array: np.ndarray[Any, Any]) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
+
+    def _attend_with(self, name: str) -> None:
+        if self._model.config._attn_implementation != name:
+            self._model.set_attn_implementation(name)
+
+    def _sharing_works(self) -> bool:
+        """Whether the shared way gives the plain way's numbers on a small tree with a trunk, a branching row and chains."""
+        if "position_ids" not in self._accepts:
+            self.remarks.append("The model takes no position ids, so every prompt is computed whole (slower, same numbers).")
+            return False
+        _attention.register()
+        size = min(1000, self._model.get_input_embeddings().weight.shape[0])
+        ids = np.random.default_rng(0).integers(0, size, 64)
+        tails = [ids[24:31], ids[31:34], np.concatenate([ids[31:34], ids[40:42]]), np.concatenate([ids[31:33], ids[50:55]])]
+        sequences = [
+            Sequence_(np.concatenate([ids[:24], tail]), (Read(23 + len(tail), int(ids[0]), number, 0),))
+            for number, tail in enumerate(tails)
+        ]
+        budget = Budget(tokens=64, reads=16, row=16, worth=1)
+        try:
+            steps = plan(sequences, budget)
+            compute = self._shared_step(steps)
+            shared = {read.ask: value for step in steps for read, value in compute(step)}
+        except Exception as error:  # any fault of a foreign model's attention means: take the plain way, and say so
+            self.remarks.append(_plain_because(f"its attention cannot share prefixes ({type(error).__name__})"))
+            return False
+        plain = {read.ask: value for step in plan_plain(sequences, budget) for read, value in self._plain_step(step)}
+        worst = max(abs(shared[ask] - plain[ask]) for ask in plain)
+        if not worst <= _AGREEMENT.get(self._model.dtype, 0.25):
+            self.remarks.append(_plain_because(f"sharing moved a log-probability by {worst:.2g} on a trial"))
+            return False
+        return True
+
+
+def _plain_because(reason: str) -> str:
+    return f"Every prompt is computed whole (slower, same numbers): {reason}."
+
+
+def _window(config: Any) -> int | None:
+    """Longest sequence that shared attention treats as the model does: a sliding window's length, or rope's first regime."""
+    limits = []
+    text = config.get_text_config()
+    window = getattr(text, "sliding_window", None)
+    if window and getattr(text, "use_sliding_window", True) is not False:
+        limits.append(int(window))
+    if _rope_depends_on_length(config):
+        limits.append(int(_rope(text).get("original_max_position_embeddings") or text.max_position_embeddings))
+    return min(limits, default=None)
+
+
+def _rope_depends_on_length(config: Any) -> bool:
+    """Whether rotary angles depend on the length of the whole input, so that packing changes them."""
+    return str(_rope(config.get_text_config()).get("rope_type", "default")) in {"dynamic", "longrope"}
+
+
+def _rope(text: Any) -> dict[str, Any]:
+    rope = getattr(text, "rope_parameters", None) or {}
+    nested = [value for value in rope.values() if isinstance(value, dict)]
+    return nested[0] if nested else rope

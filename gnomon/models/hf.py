@@ -1,0 +1,236 @@
+"""`hf/<hub id or folder>`: any causal language model of transformers, on this machine.
+
+Belongs here: finding, checking and loading the model and its tokenizer. Does not belong here: how scores are computed (`_scorer.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gnomon.asks import Ask
+from gnomon.errors import ModelError, UsageError
+from gnomon.models._files import fingerprint
+from gnomon.models._model import Answers, Arguments, Model, ModelName
+
+if TYPE_CHECKING:
+    from gnomon.models._scorer import Scorer
+    from gnomon.models._tokens import Encoder
+
+ARGUMENTS = ("dtype", "device", "revision", "bos", "batch_tokens", "prefix_sharing")
+_DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+
+def provider(name: ModelName, arguments: Mapping[str, str]) -> Model:
+    """The causal model at `name.rest`, a folder or a hub id. Reads its configuration, not its weights.
+
+    `-M` arguments: dtype (auto: float32 on a CPU, else the checkpoint's), device (auto, cpu, cuda, cuda:1, mps, ...), revision,
+    bos (auto, yes, no), batch_tokens (tokens in one pass), prefix_sharing (yes, no).
+    """
+    if not name.rest:
+        raise UsageError("'hf/' needs a hub id or a folder, for example  -m hf/EleutherAI/pythia-160m .")
+    return open_model(f"hf/{name.rest}", name.rest, arguments, name.settings)
+
+
+def open_model(shown: str, place: str, arguments: Mapping[str, str], settings: Mapping[str, str]) -> Model:
+    """A model by folder or hub id, under the name that a user typed."""
+    given = Arguments(arguments, ARGUMENTS, shown)
+    config = _read_config(shown, place, given.text("revision", ""))
+    for key, value in settings.items():
+        if key != "layers":
+            raise UsageError(f"'@{key}={value}' is no setting of {shown}.", hint="Known: layers (its first K layers).")
+        config = _first_layers(shown, config, value)
+    suffix = "".join(f"@{key}={value}" for key, value in settings.items())
+    kind = _Causal if _is_causal(config) else _Other
+    return kind(shown + suffix, place, config, given)
+
+
+class _Other:
+    """A model of another family: it can be named and described, and has none of the abilities."""
+
+    def __init__(self, name: str, place: str, config: Any, given: Arguments) -> None:
+        self.name = name
+        self._place, self._config, self._given = place, config, given
+        self._revision = given.text("revision", "")
+        self._dtype = given.text("dtype", "auto", _DTYPES)
+        self._bos = given.text("bos", "auto", ("auto", "yes", "no"))
+        self._batch_tokens = given.whole("batch_tokens", 1024, 16, 1 << 20)
+        self._sharing = given.text("prefix_sharing", "yes", ("yes", "no")) == "yes"
+
+    @cached_property
+    def _device(self) -> str:
+        import torch
+
+        asked = self._given.text("device", "auto")
+        if asked == "auto":
+            return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        try:
+            torch.empty(0, device=asked)
+        except (RuntimeError, AssertionError) as error:
+            raise ModelError(
+                f"device '{asked}' cannot be used here: {str(error).splitlines()[0]}",
+                hint="Use  -M device=cpu , or see  gnomon doctor .",
+            ) from error
+        return asked
+
+    def _torch_dtype(self) -> str:
+        return "float32" if self._dtype == "auto" and self._device == "cpu" else self._dtype
+
+    @cached_property
+    def _weights(self) -> str:
+        return fingerprint(self._place, self._revision)
+
+    def fingerprint(self) -> str:
+        parts = {
+            "provider": "hf v1",
+            "weights": self._weights,
+            "layers": self._config.get_text_config().num_hidden_layers,
+            "dtype": self._torch_dtype(),
+            "bos": self._bos,
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def facts(self) -> dict[str, str]:
+        text = self._config.get_text_config()
+        return {
+            "provider": "hf",
+            "architecture": ", ".join(self._config.architectures or [self._config.model_type]),
+            "layers": str(text.num_hidden_layers),
+            "weights": self._weights[:16],
+            "dtype": self._torch_dtype(),
+            "device": self._device,
+        }
+
+
+class _Causal(_Other):
+    """A causal language model; its weights are loaded when the first score is asked for."""
+
+    @cached_property
+    def context_length(self) -> int | None:
+        text = self._config.get_text_config()
+        limits = (getattr(text, key, None) for key in ("max_position_embeddings", "n_positions", "max_sequence_length"))
+        return next((int(limit) for limit in limits if limit), None)
+
+    @property
+    def remarks(self) -> list[str]:
+        return self._scorer.remarks if "_scorer" in self.__dict__ else []
+
+    @property
+    def tokens_computed(self) -> int:
+        return self._scorer.tokens_computed if "_scorer" in self.__dict__ else 0
+
+    def score(self, asks: Sequence[Ask], skip: Callable[[int], bool]) -> Iterator[Answers]:
+        yield from self._scorer.score(asks, skip)  # type: ignore[misc]
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return self._encoder.count(texts)
+
+    @cached_property
+    def _encoder(self) -> Encoder:
+        from gnomon.models._tokens import Encoder
+
+        return Encoder(_read_tokenizer(self.name, self._place, self._revision), self.context_length, self._bos)
+
+    @cached_property
+    def _scorer(self) -> Scorer:
+        from gnomon.models._scorer import Scorer
+        from gnomon.models._tree import Budget
+
+        encoder = self._encoder  # before the weights: a model without a tokenizer fails early
+        return Scorer(self._load(), encoder, Budget(tokens=self._batch_tokens), self._sharing)
+
+    def _load(self) -> Any:
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        with _quiet():
+            try:
+                model = AutoModelForCausalLM.from_pretrained(
+                    self._place,
+                    config=self._config,
+                    dtype=self._torch_dtype() if self._torch_dtype() == "auto" else getattr(torch, self._torch_dtype()),
+                    **_at(self._revision),
+                )
+            except (OSError, ValueError, RuntimeError, ImportError) as error:
+                raise ModelError(f"model '{self.name}' cannot be loaded: {_first_line(error)}") from error
+        return model.to(self._device).eval().requires_grad_(False)
+
+
+def _read_config(shown: str, place: str, revision: str) -> Any:
+    from transformers import AutoConfig
+
+    if Path(place).is_dir() and not (Path(place) / "config.json").is_file():
+        raise ModelError(f"the folder '{place}' holds no config.json, so it is no model that transformers can read.")
+    try:
+        with _quiet():
+            return AutoConfig.from_pretrained(place, **_at(revision))
+    except (OSError, ValueError) as error:
+        where = "is no folder here, and" if not Path(place).exists() else ""
+        raise ModelError(
+            f"model '{shown}' {where} cannot be had from the hub: {_first_line(error)}".replace("  ", " "),
+            hint="Give a folder that holds config.json, or check the id and the network. Offline:  -m smollm2 .",
+        ) from error
+
+
+def _read_tokenizer(shown: str, place: str, revision: str) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        with _quiet():
+            tokenizer = AutoTokenizer.from_pretrained(place, **_at(revision))
+        if len(tokenizer("a b c", add_special_tokens=False)["input_ids"]) == 0:
+            raise ValueError("its tokenizer has an empty vocabulary")
+    except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
+        raise ModelError(
+            f"model '{shown}' has no tokenizer that can be read: {_first_line(error)}",
+            hint="Put tokenizer.json (or the files of its tokenizer) into the model's folder.",
+        ) from error
+    return tokenizer
+
+
+def _is_causal(config: Any) -> bool:
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    heads = config.architectures or []
+    encoder = bool(heads) and all("CausalLM" not in head and "LMHead" not in head for head in heads)
+    return config.model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and not config.is_encoder_decoder and not encoder
+
+
+def _first_layers(shown: str, config: Any, value: str) -> Any:
+    text = config.get_text_config()
+    if not value.isdigit() or not 1 <= int(value) <= text.num_hidden_layers:
+        raise UsageError(f"{shown}@layers={value}: give a whole number from 1 to {text.num_hidden_layers}.")
+    if getattr(text, "layer_types", None):
+        text.layer_types = text.layer_types[: int(value)]
+    text.num_hidden_layers = int(value)
+    return config
+
+
+def _at(revision: str) -> dict[str, str]:
+    return {"revision": revision} if revision else {}
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+class _quiet:
+    """Keeps transformers' own bars and advice off the terminal while a model loads."""
+
+    def __enter__(self) -> None:
+        from transformers.utils import logging
+
+        self._verbosity, self._bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+
+    def __exit__(self, *exc: object) -> None:
+        from transformers.utils import logging
+
+        logging.set_verbosity(self._verbosity)
+        if self._bars:
+            logging.enable_progress_bar()

@@ -1,0 +1,311 @@
+"""Figures: a block as one Vega-Lite specification, which serves the page, and SVG, PNG, PDF, HTML and JSON files for a paper.
+
+Belongs here: what is drawn and the look of an exported figure. Does not belong here: the page's colours (`templates/page.css`)
+and the code that draws in a browser (`templates/charts.js`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gnomon.blocks import Block, Curve, IntervalChart, Table
+from gnomon.errors import UsageError
+from gnomon.report._files import replace_file
+from gnomon.report._format import DASH, format_cell
+from gnomon.report._text import cut
+
+if TYPE_CHECKING:
+    import altair
+
+__all__ = ["figure", "page_spec", "save_figure"]
+
+# Okabe and Ito's colours, darkened where they are too faint on white; told apart under the common colour deficiencies.
+PALETTE = ["#0072b2", "#d55e00", "#009e73", "#b5689a", "#c28a00", "#3d9bd1", "#6a51a3", "#5b6570"]
+SUFFIXES = (".html", ".json", ".pdf", ".png", ".svg")
+_LABEL = 80
+_INK, _FAINT, _GRID = "#1f2430", "#5b6570", "#e3e6ea"
+
+
+def figure(block: Block) -> altair.LayerChart:
+    """Draw a table that declares a chart, or a curve.
+
+    Parameters
+    ----------
+    block : Table or Curve
+        A `Table` whose `chart` says which columns hold label, value and interval; or a `Curve`.
+
+    Returns
+    -------
+    altair.LayerChart
+        480 pixels wide; equal blocks give equal specifications. Text in it is made visible and cut at 80 characters.
+
+    Raises
+    ------
+    UsageError
+        If the block is of another kind, or a table without a chart.
+
+    Examples
+    --------
+    >>> from gnomon.blocks import Series
+    >>> line = Series(name="smollm2", x=[0.1, 0.9], y=[0.2, 0.8])
+    >>> figure(Curve(title="Reliability", x_label="confidence", y_label="accuracy", series=[line])).to_dict()["width"]
+    480
+    """
+    if isinstance(block, Table) and block.chart is not None:
+        chart = _interval_chart(block, block.chart)
+    elif isinstance(block, Curve):
+        chart = _curve_chart(block)
+    else:
+        name = getattr(block, "title", None) or getattr(block, "name", None) or "this block"
+        raise UsageError(
+            f"{name!r} ({block.kind}) has no figure.", hint="Figures are drawn of curves and of tables that declare a chart."
+        )
+    return chart.configure(**_config(_INK, _FAINT, _GRID, PALETTE))
+
+
+def save_figure(block: Block, path: Path) -> Path:
+    """Save the figure of a block, in the format that the suffix of `path` names.
+
+    Parameters
+    ----------
+    block : Table or Curve
+        As for `figure`.
+    path : Path
+        Ends in .svg, .png (twice the size, 144 dpi), .pdf, .html (opens with the network off) or .json (the specification).
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    UsageError
+        If the suffix is none of these, or the block has no figure.
+    RunError
+        If the file cannot be written.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise UsageError(
+            f"a figure cannot be saved as {path.name!r}: {suffix or 'no suffix'} is not a format that gnomon writes.",
+            hint=f"Allowed: {', '.join(SUFFIXES)}.",
+        )
+    return replace_file(path, _exported(figure(block), suffix))
+
+
+def _exported(chart: altair.LayerChart, suffix: str) -> bytes:
+    import altair
+    import vl_convert
+
+    spec = chart.to_dict()
+    version = ".".join(altair.SCHEMA_VERSION.lstrip("v").split(".")[:2])
+    if suffix == ".svg":
+        return vl_convert.vegalite_to_svg(spec, vl_version=version).encode()
+    if suffix == ".png":
+        return vl_convert.vegalite_to_png(spec, vl_version=version, scale=2, ppi=72)
+    if suffix == ".pdf":
+        return vl_convert.vegalite_to_pdf(spec, vl_version=version)
+    if suffix == ".html":
+        return vl_convert.vegalite_to_html(spec, vl_version=version, bundle=True).encode()
+    return (json.dumps(spec, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def page_spec(block: Block) -> dict[str, Any]:
+    """The figure's specification for the page: as wide as its place, in the page's own colours, with the title left to the page.
+
+    Colours are CSS variables, so a drawn chart follows a switch between light and dark, and a printer, by itself.
+    """
+    spec: dict[str, Any] = figure(block).to_dict(validate=False)
+    for part in ("$schema", "title", "background"):
+        spec.pop(part, None)
+    spec["width"] = "container"
+    spec["autosize"] = {"type": "fit-x", "contains": "padding"}
+    series = [f"var(--series-{number})" for number in range(1, len(PALETTE) + 1)]
+    spec["config"] = _config("var(--ink)", "var(--muted)", "var(--grid)", series)
+    return spec
+
+
+def _config(ink: str, faint: str, grid: str, palette: Sequence[str]) -> dict[str, Any]:
+    """The look of a figure in the given colours; marks refer to the named styles at its end."""
+    label = {"labelColor": ink, "labelFontSize": 11.5, "titleColor": faint, "titleFontSize": 11.5, "titleFontWeight": 500}
+    first = palette[0]
+    return {
+        "background": "transparent" if ink.startswith("var") else "white",
+        "font": "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif",
+        "view": {"stroke": None},
+        "title": {"color": ink, "fontSize": 13, "fontWeight": 600, "anchor": "start", "offset": 10},
+        "axis": {**label, "domain": False, "ticks": False, "gridColor": grid, "labelPadding": 6, "titlePadding": 8},
+        "legend": {**label, "orient": "top", "direction": "horizontal", "labelLimit": 220, "symbolSize": 70, "offset": 12},
+        "range": {"category": list(palette)},
+        "style": {
+            "whisker": {"stroke": first, "strokeWidth": 1.5},
+            "dot": {"fill": first, "filled": True, "size": 46, "opacity": 1},
+            "line": {"stroke": first, "strokeWidth": 2},
+            "reference": {"stroke": faint, "strokeWidth": 1, "strokeDash": [4, 3]},
+            "reference-label": {"fill": faint, "fontSize": 11},
+        },
+    }
+
+
+# -- dots with intervals -----------------------------------------------------------------------------------------------
+
+
+def _interval_chart(table: Table, parts: IntervalChart) -> altair.LayerChart:
+    """Horizontal dots with whiskers, rows in the order given. Fields have fixed names: no text becomes part of an expression."""
+    import altair as alt
+
+    rows = _interval_rows(table, parts)
+    title = cut(table.columns[parts.value].label, _LABEL)
+    numbers = [row[key] for row in rows for key in ("value", "low", "high") if row[key] is not None]
+    numbers += [] if parts.reference is None else [parts.reference]
+    scale = alt.Scale(domain=_domain(numbers, table.columns[parts.value].format == "fraction"), nice=False, zero=False)
+    y = alt.Y(
+        "label:N",
+        title=None,
+        axis=alt.Axis(labelLimit=260, grid=False),
+        scale=alt.Scale(domain=[row["label"] for row in rows], padding=0.5),
+    )
+    tooltip = [_tooltip("label", table.columns[parts.label].label), _tooltip("shown", title)]
+    encoding: dict[str, Any] = {"y": y}
+    if parts.colour is not None:
+        name = cut(table.columns[parts.colour].label, _LABEL)
+        tooltip.append(_tooltip("category", name))
+        encoding |= _by_category(name, [row["category"] for row in rows])
+    base = alt.Chart(alt.Data(values=rows)).encode(tooltip=tooltip, **encoding)
+    whiskers = base.mark_rule(style="whisker").encode(x=alt.X("low:Q", title=title, scale=scale), x2="high:Q")
+    dots = base.mark_point(style="dot", shape="circle").encode(x=alt.X("value:Q", title=title, scale=scale))
+    if parts.colour is not None:
+        dots = dots.properties(name="dots").add_params(_pick())
+    layers = [whiskers.transform_filter("isValid(datum.low)"), dots.transform_filter("isValid(datum.value)")]
+    if parts.reference is not None:
+        layers = [*_reference(parts, title, scale), *layers]
+    return _layered(layers, table.title, height=alt.Step(17 if len(rows) <= 200 else 5))
+
+
+def _interval_rows(table: Table, parts: IntervalChart) -> list[dict[str, Any]]:
+    """One record a row; labels that occur twice are numbered, for the axis has one place a label."""
+    style = table.columns[parts.value].format
+    seen: Counter[str] = Counter()
+    rows = []
+    for cells in table.rows:
+        label = cut(format_cell(cells[parts.label]), _LABEL)
+        seen[label] += 1
+        value, low, high = (_number(cells[index]) for index in (parts.value, parts.low, parts.high))
+        shown = format_cell(value, style)
+        if low is not None and high is not None:
+            shown += f" [{format_cell(low, style)}, {format_cell(high, style)}]"
+        else:
+            low = high = None
+        row = {"label": label if seen[label] == 1 else f"{label} ({seen[label]})", "shown": shown}
+        row |= {"value": value, "low": low, "high": high}
+        if parts.colour is not None:
+            row["category"] = cut(format_cell(cells[parts.colour]), _LABEL)
+        rows.append(row)
+    return rows
+
+
+def _reference(parts: IntervalChart, title: str, scale: altair.Scale) -> list[altair.Chart]:
+    import altair as alt
+
+    data = alt.Data(values=[{"value": parts.reference, "label": cut(parts.reference_label, _LABEL)}])
+    base = alt.Chart(data).encode(x=alt.X("value:Q", title=title, scale=scale))
+    label = base.mark_text(style="reference-label", baseline="bottom", dy=-4).encode(y=alt.value(0), text="label:N")
+    return [base.mark_rule(style="reference"), label]
+
+
+def _number(cell: object) -> float | None:
+    return float(cell) if isinstance(cell, (int, float)) and not isinstance(cell, bool) else None
+
+
+def _domain(numbers: Sequence[float], fraction: bool) -> list[float]:
+    """The range of the numbers with a little air; fractions stay inside [0, 1] where all of them are."""
+    low, high = (min(numbers), max(numbers)) if numbers else (0.0, 1.0)
+    air = 0.04 * (high - low) or 0.05
+    if fraction and low >= 0 and high <= 1:
+        return [max(0.0, low - air), min(1.0, high + air)]
+    return [low - air, high + air]
+
+
+# -- curves ------------------------------------------------------------------------------------------------------------
+
+
+def _curve_chart(curve: Curve) -> altair.LayerChart:
+    """Lines through points, with error bars where given. The diagonal comes with both axes on [0, 1]."""
+    import altair as alt
+
+    rows, bounds = _curve_rows(curve)
+    unit = alt.Scale(domain=[0, 1], nice=False) if curve.diagonal else alt.Scale(zero=False)
+    x_title, y_title = cut(curve.x_label, _LABEL), cut(curve.y_label, _LABEL)
+    x, y = alt.X("x:Q", title=x_title, scale=unit), alt.Y("y:Q", title=y_title, scale=unit)
+    tooltip = [_tooltip("x_shown", x_title), _tooltip("y_shown", y_title)]
+    if any(series.n is not None for series in curve.series):
+        tooltip.append(_tooltip("n_shown", "n"))
+    encoding: dict[str, Any] = {"x": x}
+    if len(curve.series) > 1:
+        tooltip.insert(0, _tooltip("category", "series"))
+        encoding |= _by_category(None, [row["category"] for row in rows])
+    base = alt.Chart(alt.Data(values=rows)).encode(**encoding)
+    layers = [base.mark_line(style="line").encode(y=y, order="order:Q", detail="category:N")]
+    if bounds:
+        bars = base.mark_rule(style="whisker").encode(y=alt.Y("low:Q", title=y_title, scale=unit), y2="high:Q", tooltip=tooltip)
+        layers.append(bars.transform_filter("isValid(datum.low)"))
+    dots = base.mark_point(style="dot", shape="circle").encode(y=y, tooltip=tooltip)
+    layers.append(dots.properties(name="dots").add_params(_pick()) if len(curve.series) > 1 else dots)
+    if curve.diagonal:
+        ends = alt.Data(values=[{"x": 0, "y": 0}, {"x": 1, "y": 1}])
+        layers.insert(0, alt.Chart(ends).mark_line(style="reference").encode(x=x, y=y))
+    return _layered(layers, curve.title, height=380 if curve.diagonal else 280)
+
+
+def _curve_rows(curve: Curve) -> tuple[list[dict[str, Any]], bool]:
+    rows: list[dict[str, Any]] = []
+    bounds = False
+    for series in curve.series:
+        name = cut(series.name, _LABEL)
+        for index, (x, y) in enumerate(zip(series.x, series.y, strict=True)):
+            row: dict[str, Any] = {"category": name, "order": index, "x": x, "y": y, "low": None, "high": None}
+            row |= {"x_shown": format_cell(x, "number"), "y_shown": format_cell(y, "number")}
+            row["n_shown"] = DASH if series.n is None else format_cell(series.n[index], "integer")
+            if series.low is not None and series.high is not None:
+                bounds = True
+                row |= {"low": series.low[index], "high": series.high[index]}
+                row["y_shown"] += f" [{format_cell(row['low'], 'number')}, {format_cell(row['high'], 'number')}]"
+            rows.append(row)
+    return rows, bounds
+
+
+# -- shared ------------------------------------------------------------------------------------------------------------
+
+
+def _by_category(title: str | None, categories: Sequence[str]) -> dict[str, Any]:
+    """Colour by category in order of first appearance; a click on the legend fades the others."""
+    import altair as alt
+
+    colour = alt.Color("category:N", title=title, scale=alt.Scale(domain=list(dict.fromkeys(categories))))
+    faded = alt.condition(_pick(), alt.value(1), alt.value(0.15))
+    return {"color": colour, "opacity": faded}
+
+
+def _pick() -> altair.Parameter:
+    """The choice of categories in the legend, under a fixed name so that equal blocks give equal specifications."""
+    import altair as alt
+
+    return alt.selection_point(name="picked", fields=["category"], bind="legend")
+
+
+def _tooltip(field: str, title: str) -> altair.Tooltip:
+    import altair as alt
+
+    return alt.Tooltip(field=field, type="nominal", title=cut(title, _LABEL) or "value")
+
+
+def _layered(layers: Sequence[altair.Chart], title: str, *, height: Any) -> altair.LayerChart:
+    import altair as alt
+
+    return alt.layer(*layers).properties(title=cut(title, _LABEL), width=480, height=height)
