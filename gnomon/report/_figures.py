@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from gnomon.report._text import cut
 if TYPE_CHECKING:
     import altair
 
-__all__ = ["figure", "page_spec", "save_figure"]
+__all__ = ["chart_runtime", "figure", "page_spec", "save_figure"]
 
 # Okabe and Ito's colours, darkened where they are too faint on white; told apart under the common colour deficiencies.
 PALETTE = ["#0072b2", "#d55e00", "#009e73", "#b5689a", "#c28a00", "#3d9bd1", "#6a51a3", "#5b6570"]
@@ -100,11 +101,10 @@ def save_figure(block: Block, path: Path) -> Path:
 
 
 def _exported(chart: altair.LayerChart, suffix: str) -> bytes:
-    import altair
     import vl_convert
 
     spec = chart.to_dict()
-    version = ".".join(altair.SCHEMA_VERSION.lstrip("v").split(".")[:2])
+    version = _vegalite_version()
     if suffix == ".svg":
         return vl_convert.vegalite_to_svg(spec, vl_version=version).encode()
     if suffix == ".png":
@@ -114,6 +114,26 @@ def _exported(chart: altair.LayerChart, suffix: str) -> bytes:
     if suffix == ".html":
         return vl_convert.vegalite_to_html(spec, vl_version=version, bundle=True).encode()
     return (json.dumps(spec, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+@cache
+def chart_runtime(script: str) -> str:
+    """Vega, Vega-Lite and vega-embed with `script` behind them in one module, without an address to load anything from.
+
+    It takes about a second, once a process.
+    """
+    import vl_convert
+
+    bundle: str = vl_convert.javascript_bundle(script, vl_version=_vegalite_version())
+    # In strings and patterns, the only places where these can stand, the added backslash changes nothing.
+    return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def _vegalite_version() -> str:
+    """The Vega-Lite that altair writes for, as vl-convert names it, such as "6.4"."""
+    import altair
+
+    return ".".join(altair.SCHEMA_VERSION.lstrip("v").split(".")[:2])
 
 
 def page_spec(block: Block) -> dict[str, Any]:
@@ -141,14 +161,14 @@ def _config(ink: str, faint: str, grid: str, palette: Sequence[str]) -> dict[str
         "view": {"stroke": None},
         "title": {"color": ink, "fontSize": 13, "fontWeight": 600, "anchor": "start", "offset": 10},
         "axis": {**label, "domain": False, "ticks": False, "gridColor": grid, "labelPadding": 6, "titlePadding": 8},
-        "legend": {**label, "orient": "top", "direction": "horizontal", "labelLimit": 220, "symbolSize": 70, "offset": 12},
+        "legend": {**label, "orient": "top", "direction": "horizontal", "labelLimit": 220, "symbolSize": 70, "offset": 22},
         "range": {"category": list(palette)},
         "style": {
-            "whisker": {"stroke": first, "strokeWidth": 1.5},
-            "dot": {"fill": first, "filled": True, "size": 46, "opacity": 1},
-            "line": {"stroke": first, "strokeWidth": 2},
-            "reference": {"stroke": faint, "strokeWidth": 1, "strokeDash": [4, 3]},
-            "reference-label": {"fill": faint, "fontSize": 11},
+            "whisker": {"color": first, "strokeWidth": 1.5},
+            "dot": {"color": first, "filled": True, "size": 46, "opacity": 1},
+            "line": {"color": first, "strokeWidth": 2},
+            "reference": {"color": faint, "strokeWidth": 1.2, "strokeDash": [4, 3]},
+            "reference-label": {"color": faint, "fontSize": 11},
         },
     }
 

@@ -144,6 +144,14 @@ def test_order_of_items_and_names_of_clusters_change_nothing(rows, dice):
     assert clustered_mean(values, labels) == clustered_mean(shuffled, names)
 
 
+def test_order_changes_nothing_where_sums_are_rounded_either():
+    generator = np.random.default_rng(10)
+    values, labels = generator.normal(size=300) * 10.0 ** generator.integers(-8, 8, 300), np.arange(300) // 10
+    order = generator.permutation(300)
+    assert clustered_mean(values, labels) == clustered_mean(values[order], labels[order])
+    assert cluster_bootstrap(values, labels, seed=0) == cluster_bootstrap(values[order], labels[order], seed=0)
+
+
 @settings(deadline=None, max_examples=50)
 @given(items, st.floats(0.05, 0.99), st.floats(0.05, 0.99))
 def test_intervals_are_nested_in_the_level(rows, level, other):

@@ -68,6 +68,12 @@ def test_wilson_holds_the_estimate_widens_with_level_and_mirrors(n, fraction, le
     assert wide.high >= narrow.high - 1e-15
 
 
+def test_wilson_ends_exactly_at_nought_and_one_where_all_items_agree():
+    for n in range(1, 500):
+        assert wilson(0, n).low == 0.0
+        assert wilson(n, n).high == 1.0
+
+
 def test_wilson_limits_are_where_the_score_test_just_accepts():
     interval, z = wilson(7, 20), stats.norm.ppf(0.975)
     for limit in (interval.low, interval.high):

@@ -86,6 +86,10 @@ def test_selection_grows_with_q_ignores_order_and_by_is_the_stricter(p_values, q
     np.testing.assert_array_equal(adjust(shuffled, "bh"), adjust(p_values, "bh")[order])
 
 
+def test_a_q_value_of_just_q_is_selected():
+    assert select([0.25, 0.5], 0.5, "bh").tolist() == [True, True]
+
+
 def test_one_hypothesis_is_left_as_it_is():
     assert adjust([0.03], "bh").tolist() == adjust([0.03], "by").tolist() == [0.03]
 

@@ -159,6 +159,19 @@ def test_swapping_the_systems_mirrors_everything(rows, seed):
     )
 
 
+def test_swapping_mirrors_data_that_are_their_own_mirror_image():
+    found = paired_cluster_bootstrap([0, 0, 1], [0, 1, 0], seed=0, draws=100)
+    assert found.interval.low == -found.interval.high < 0
+
+
+def test_swapping_mirrors_where_signs_are_drawn_for_each_cluster():
+    generator = np.random.default_rng(5)
+    a, b = generator.random((2, 40))
+    found, turned = (paired_cluster_bootstrap(*pair, seed=0, draws=500) for pair in ((a, b), (b, a)))
+    assert 0.01 < found.p_value == turned.p_value < 1
+    assert turned.interval.low == pytest.approx(-found.interval.high, abs=1e-12)
+
+
 @settings(deadline=None, max_examples=60)
 @given(items, st.randoms())
 def test_order_of_items_and_names_of_clusters_change_nothing(rows, dice):

@@ -134,7 +134,10 @@ def _nature() -> list[Template]:
             "planets",
             "The planet that follows {planet} in order from the Sun is {value}.",
             "Which planet follows {planet} in order from the Sun?",
-            tuple(Row(f"after-{slug(planet)}", following, {"planet": planet}) for planet, following in pairwise(order)),
+            tuple(
+                Row(f"after-{slug(planet)}", following, {"planet": planet}, avoid=(planet,))
+                for planet, following in pairwise(order)
+            ),
         ),
         Template(
             "planets",
@@ -235,7 +238,7 @@ def _calendar() -> list[Template]:
     ]
 
 
-def _numbers() -> list[Template]:
+def _geometry() -> list[Template]:
     solids = [
         Template(
             "geometry",
@@ -247,26 +250,6 @@ def _numbers() -> list[Template]:
         for part in ("faces", "edges", "vertices")
     ]
     return [
-        *(
-            Template(
-                "arithmetic",
-                "{a} {operation} {b} is {value}.",
-                "What is {a} {operation} {b}?",
-                tuple(arithmetic(operation)),
-                size=5,
-            )
-            for operation in ("plus", "minus", "times", "divided by")
-        ),
-        *(
-            Template(
-                "units",
-                "There are {value} {parts} in {whole}.",
-                "How many {parts} are there in {whole}?",
-                tuple(conversions(system)),
-                size=size,
-            )
-            for system, size in (("decimal", 0), ("other", 5))
-        ),
         Template(
             "geometry",
             "{polygon} has {value} sides.",
@@ -289,6 +272,31 @@ def _numbers() -> list[Template]:
             size=4,
         ),
         *solids,
+    ]
+
+
+def _numbers() -> list[Template]:
+    return [
+        *(
+            Template(
+                "arithmetic",
+                "{a} {operation} {b} is {value}.",
+                "What is {a} {operation} {b}?",
+                tuple(arithmetic(operation)),
+                size=5,
+            )
+            for operation in ("plus", "minus", "times", "divided by")
+        ),
+        *(
+            Template(
+                "units",
+                "There are {value} {parts} in {whole}.",
+                "How many {parts} are there in {whole}?",
+                tuple(conversions(system)),
+                size=size,
+            )
+            for system, size in (("decimal", 0), ("other", 5))
+        ),
         Template(
             "roman",
             "The Roman numeral {numeral} stands for {value}.",
@@ -306,4 +314,4 @@ def templates() -> tuple[Template, ...]:
     >>> templates()[0].family
     'capitals'
     """
-    return (*_geography(), *_nature(), *_language(), *_calendar(), *_numbers())
+    return (*_geography(), *_nature(), *_language(), *_calendar(), *_geometry(), *_numbers())

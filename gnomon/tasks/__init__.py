@@ -1,0 +1,29 @@
+"""What is asked. One file is one task; the file name is the task's name.
+
+Belongs here: the room's public names. Does not belong here: any task.
+"""
+
+from gnomon.tasks._data import TASK_ARGUMENTS, TaskData, load_task
+from gnomon.tasks._sources import EMBEDDED, Folder, Hub, Source, SourceFinder, csv_rows, hub_rows
+from gnomon.tasks._task import Item, Metric, Protocol, ShotLimit, Task, one_ask, registry, task_named
+
+__all__ = [
+    "EMBEDDED",
+    "Folder",
+    "Hub",
+    "Item",
+    "Metric",
+    "Protocol",
+    "ShotLimit",
+    "Source",
+    "SourceFinder",
+    "TASK_ARGUMENTS",
+    "Task",
+    "TaskData",
+    "csv_rows",
+    "hub_rows",
+    "load_task",
+    "one_ask",
+    "registry",
+    "task_named",
+]

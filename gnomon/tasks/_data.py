@@ -1,0 +1,161 @@
+"""A task with its data: `-T` arguments understood, files read once, counts checked against the release.
+
+Belongs here: what is common to reading any task. Does not belong here: where files may be (`_sources.py`) or what they mean (each task).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gnomon.errors import DataError, UsageError
+from gnomon.registry import did_you_mean
+from gnomon.tasks._sources import Folder, Source
+from gnomon.tasks._task import Item, Task, task_named
+
+__all__ = ["TASK_ARGUMENTS", "TaskData", "load_task"]
+
+TASK_ARGUMENTS = ("data", "subsets", "split", "counts", "shots_split")
+
+
+@dataclass
+class TaskData:
+    """A task, where its data come from, and which subsets and splits are wanted.
+
+    `notes` collects what a reader must be told of the data, such as other counts than the release's.
+    """
+
+    task: Task
+    source: Source
+    subsets: tuple[str, ...]
+    splits: tuple[str, ...]
+    shots_split: str | None
+    counts_free: bool = False
+    notes: list[str] = field(default_factory=list)
+    _read: dict[tuple[str, str], list[Item]] = field(default_factory=dict)
+
+    def items(self) -> list[Item]:
+        """All wanted items, in the order of splits, subsets and files. Raises DataError that names every missing subset."""
+        missing = [subset for subset in self.subsets for split in self.splits if not self._has(split, subset)]
+        if missing:
+            names = ", ".join(dict.fromkeys(missing))
+            raise DataError(
+                f"{self.source.describe()} lacks {len(set(missing))} of {len(self.subsets)} subsets of {self.task.name}: {names}.",
+                hint="gnomon does not average over what happens to be there: complete the folder, or name what you want with  -T subsets=... .",
+            )
+        return [item for split in self.splits for subset in self.subsets for item in self._file(split, subset)]
+
+    def shots(self, subset: str, number: int) -> list[Item]:
+        """The first `number` examples of `subset`, in file order. Raises DataError where there are fewer."""
+        if number == 0:
+            return []
+        if self.shots_split is None:
+            raise UsageError(f"{self.task.name} has no split to take few-shot examples from; use  --shots 0 .")
+        if not self._has(self.shots_split, subset):
+            raise DataError(
+                f"{self.source.describe()} has no {self.shots_split} file of {subset}, where the {number} few-shot examples come from.",
+                hint="Complete the folder, use  --shots 0 , or name another split with  -T shots_split=... (a deviation).",
+            )
+        rows = self._file(self.shots_split, subset)
+        if len(rows) < number:
+            raise UsageError(f"{number} few-shot examples were asked for, and {subset} has {len(rows)} in {self.shots_split}.")
+        return rows[:number]
+
+    def checksum(self) -> str:
+        """SHA-256 over every item read so far, whatever file they came from: equal data, equal checksum."""
+        digest = hashlib.sha256()
+        for key in sorted(self._read):
+            for item in self._read[key]:
+                row = [item.id, item.group, dict(item.fields), item.choices, item.answer]
+                digest.update(json.dumps(row, sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()
+
+    def _has(self, split: str, subset: str) -> bool:
+        if (split, subset) in self._read or not isinstance(self.source, Folder):
+            return True
+        try:
+            self._file(split, subset)
+        except DataError as error:
+            if "is missing." not in str(error):
+                raise
+            return False
+        return True
+
+    def _file(self, split: str, subset: str) -> list[Item]:
+        if (split, subset) not in self._read:
+            items = self.task.read(self.source, split, subset)
+            expected = self.task.counts.get((split, subset))
+            if expected is not None and len(items) != expected:
+                text = f"{self.task.name}: {subset} has {len(items):,} rows in {split} here, and {expected:,} in the release"
+                if not self.counts_free:
+                    raise DataError(
+                        f"{text} ({self.source.describe()}).",
+                        hint="Complete the file, or accept it as it is with  -T counts=any  (every result will say so).",
+                    )
+                self.notes.append(f"{text}.")
+            self._read[split, subset] = items
+        return self._read[split, subset]
+
+
+def load_task(name: str, arguments: Mapping[str, str] | None = None) -> TaskData:
+    """The task called `name` with `-T` arguments as text; reads no data yet.
+
+    Parameters
+    ----------
+    name : str
+        As in `gnomon ls tasks`.
+    arguments : mapping
+        data (a folder), subsets (names joined by commas), split (names joined by commas), counts (release, any),
+        shots_split (another split for few-shot examples than the release's).
+
+    Raises UsageError for unknown names, DataError where a folder does not hold the release.
+
+    >>> load_task("facts", {"subsets": "capitals-statements"}).items()[0].choices
+    ('false', 'true')
+    """
+    task = task_named(name)
+    given = dict(arguments or {})
+    for key in given:
+        if key not in TASK_ARGUMENTS:
+            hint = " ".join(filter(None, [did_you_mean(key, TASK_ARGUMENTS), f"Known: {', '.join(TASK_ARGUMENTS)}."]))
+            raise UsageError(f"task argument '{key}' is not known.", hint=hint)
+    counts = _one_of("counts", given.get("counts", "release"), ("release", "any"), task.name)
+    shots_split = given.get("shots_split")
+    notes = []
+    if shots_split is not None:
+        known = sorted({split for split, _ in task.counts})
+        _one_of("shots_split", shots_split, known, task.name)
+        if shots_split != task.shots_split:
+            notes.append(f"Few-shot examples come from {shots_split}, and the release takes them from {task.shots_split}.")
+    return TaskData(
+        task=task,
+        source=task.finder.find(name, given.get("data")),
+        subsets=_names("subset", given.get("subsets"), task.subsets, task.subsets, task.name),
+        splits=_names("split", given.get("split"), task.default_splits or task.splits[:1], task.splits, task.name),
+        shots_split=shots_split or task.shots_split,
+        counts_free=counts == "any",
+        notes=notes,
+    )
+
+
+def _names(what: str, given: str | None, default: Sequence[str], known: Sequence[str], task: str) -> tuple[str, ...]:
+    """Names joined by commas, each known, in the task's own order."""
+    if given is None:
+        return tuple(default)
+    wanted = [name.strip() for name in given.split(",") if name.strip()]
+    if not wanted:
+        raise UsageError(f"no {what} of {task} was named.", hint=f"All {len(known)}:  gnomon ls tasks {task}")
+    for name in wanted:
+        if name not in known:
+            hint = " ".join(filter(None, [did_you_mean(name, known), f" All {len(known)}:  gnomon ls tasks {task}"]))
+            raise UsageError(f"{task} has no {what} '{name}'.", hint=hint)
+    return tuple(name for name in known if name in wanted)
+
+
+def _one_of(key: str, value: str, allowed: Sequence[str], task: str) -> str:
+    if value not in allowed:
+        hint = " ".join(filter(None, [did_you_mean(value, allowed), f"Use one of {', '.join(allowed)}."]))
+        raise UsageError(f"task argument {key}={value} is not possible for {task}.", hint=hint)
+    return value

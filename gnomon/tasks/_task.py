@@ -1,0 +1,185 @@
+"""What is asked: items, the ways of asking them (protocols), and what a task must say of itself.
+
+Belongs here: the types and the registry of tasks. Does not belong here: any task (each is a file of this folder; the file name is the
+task's name), or where data come from (`_sources.py`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+from gnomon.asks import Ask, Scored
+from gnomon.errors import UsageError
+from gnomon.grading.choices import Choice, best
+from gnomon.registry import Registry, did_you_mean
+from gnomon.tasks._sources import Source, SourceFinder
+
+__all__ = ["Item", "Metric", "Protocol", "ShotLimit", "Task", "one_ask", "registry", "task_named"]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One question. Rows that share a passage, scenario or premise share a `group`.
+
+    `id` is unique within the task and stable; `answer` is an index into `choices`.
+    """
+
+    id: str
+    subset: str
+    split: str
+    group: str
+    fields: Mapping[str, str]
+    choices: tuple[str, ...]
+    answer: int
+
+
+@dataclass(frozen=True)
+class ShotLimit:
+    """Drop the last few-shot example while the prompt has more than `tokens` tokens, counted with GPT-2's vocabulary."""
+
+    tokens: int
+
+
+Asker = Callable[[Item, Sequence[Item]], tuple[Ask, ...]]
+Reader = Callable[[Item, Sequence[Scored]], Choice]
+
+
+def one_ask(item: Item, answers: Sequence[Scored]) -> Choice:
+    """The commonest reader: one ask, whose continuations are the item's choices in their order."""
+    return best(answers[0].logprobs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol:
+    """A named, versioned way of asking and reading.
+
+    Parameters
+    ----------
+    version : int
+        Raised whenever a byte of a prompt or a rule of reading changes.
+    about : str
+        One sentence: whose protocol this is.
+    ask : callable (item, shots) -> tuple of Ask
+    read : callable (item, answers) -> Choice
+    shots : int
+        Few-shot examples by default.
+    ideal : callable (item) -> tuple of int
+        For each ask, the continuation that a perfect model prefers.
+    limit : ShotLimit or None
+        When examples are dropped; None leaves that to the model's context length, which cuts on the left.
+    deviations : tuple of str
+        What differs from the paper's release; shown in every result.
+    """
+
+    version: int
+    about: str
+    ask: Asker
+    read: Reader = one_ask
+    shots: int = 0
+    ideal: Callable[[Item], tuple[int, ...]] = lambda item: (item.answer,)
+    limit: ShotLimit | None = None
+    deviations: tuple[str, ...] = ()
+
+    def fingerprint(self, examples: Sequence[Item]) -> str:
+        """12 hex digits that change with any byte of a prompt: a hash of `examples` asked with and without a shot."""
+        parts: list[object] = [self.version, self.shots, self.limit.tokens if self.limit else None]
+        for item in examples:
+            for shots in ([], [item]):
+                parts.append([[ask.context, *ask.continuations] for ask in self.ask(item, shots)])
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What one subset reports: "accuracy" over rows, or "exact match" over whole groups of `group_size` rows.
+
+    `chance` is the expected value of the paper's random baseline, in [0, 1]; None computes it from the number of choices.
+    """
+
+    name: str = "accuracy"
+    group_size: int | None = None
+    chance: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A benchmark or data set: where its items come from, how they may be asked, what is reported.
+
+    Parameters
+    ----------
+    title, source, licence : str
+        Shown to readers; `source` is the paper (arXiv id).
+    subsets : tuple of str
+        In the order of tables.
+    splits : tuple of str
+        Splits that can be evaluated, the default first; see `default_splits`.
+    counts : mapping (split, subset) -> int
+        Rows in the release, checked on reading.
+    finder : SourceFinder
+        Where the data may be.
+    read : callable (source, split, subset) -> list of Item
+    protocols : mapping name -> Protocol
+        The first is the default.
+    shots_split : str or None
+        Where few-shot examples come from, in file order.
+    metrics : mapping subset -> Metric
+        Subsets not named report accuracy.
+    rollups : mapping name -> callable (item) -> str or None
+        Larger groups of items that are reported by pooling, such as MMLU's categories. None leaves an item out.
+    headline : {"micro", "macro"}
+        Which average the paper reports: over questions, or over subsets.
+    examples : tuple of Item
+        A few items written for this project, one of each shape; protocols are fingerprinted on them.
+    """
+
+    title: str
+    source: str
+    licence: str
+    subsets: tuple[str, ...]
+    splits: tuple[str, ...]
+    counts: Mapping[tuple[str, str], int]
+    finder: SourceFinder
+    read: Callable[[Source, str, str], list[Item]]
+    protocols: Mapping[str, Protocol]
+    examples: tuple[Item, ...]
+    default_splits: tuple[str, ...] = ()
+    shots_split: str | None = None
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    rollups: Mapping[str, Callable[[Item], str | None]] = field(default_factory=dict)
+    headline: str = "micro"
+    name: str = ""
+
+    def metric(self, subset: str) -> Metric:
+        """What `subset` reports."""
+        return self.metrics.get(subset, Metric())
+
+    def protocol(self, name: str | None) -> tuple[str, Protocol]:
+        """The protocol called `name` (None: the default) with its name; raises UsageError with the closest one."""
+        if name is None:
+            return next(iter(self.protocols.items()))
+        if name not in self.protocols:
+            hint = " ".join(filter(None, [did_you_mean(name, self.protocols), f"Known: {', '.join(self.protocols)}."]))
+            raise UsageError(f"{self.name} has no protocol '{name}'.", hint=hint)
+        return name, self.protocols[name]
+
+    def fingerprint(self, protocol: Protocol) -> str:
+        """The hash of `protocol` on this task's own examples."""
+        return protocol.fingerprint(self.examples)
+
+
+registry = Registry(kind="task", package="gnomon.tasks", attribute="task", group="gnomon.tasks")
+
+
+def task_named(name: str) -> Task:
+    """The task called `name`; raises UsageError with the closest name where there is none.
+
+    >>> task_named("mmul")
+    Traceback (most recent call last):
+    gnomon.errors.UsageError: no task is named 'mmul'. Did you mean 'mmlu'? Known: ethics, facts, mmlu.
+    """
+    return dataclasses.replace(cast(Task, registry.load(name)), name=name)
