@@ -238,20 +238,22 @@ def measure_unit(
     row, all_peer = Row(name, [], []), []
 
     def run_peer(tag: str) -> None:
-        runs = [peer.measure(unit, size, f"lm-eval-{tag}-{size}") for size in options.peer_batch_size]
+        runs = []
+        for size in options.peer_batch_size:
+            runs.append(peer.measure(unit, size, f"lm-eval-{tag}-{size}"))
+            print(f"{name}: lm-eval, batch size {size}: {runs[-1].wall:.1f} s", file=sys.stderr, flush=True)
         all_peer.extend(runs)
         row.peer.append(min(runs, key=lambda run: run.wall))  # the peer is compared at its best
 
     def run_ours(tag: str) -> None:
         if not options.peer_only:
             row.gnomon.append(ours.measure(unit, f"gnomon-{tag}"))
+            print(f"{name}: gnomon: {row.gnomon[-1].wall:.1f} s", file=sys.stderr, flush=True)
 
     for repeat in range(options.repeats):
         # The order alternates, so that a machine that warms up or slows down favours neither tool.
         for run_one in (run_peer, run_ours) if repeat % 2 == 0 else (run_ours, run_peer):
             run_one(f"{unit[0]}-{repeat}")
-        done = f"{name}, round {repeat + 1} of {options.repeats}: lm-eval {row.peer[-1].wall:.1f} s"
-        print(done + (f", gnomon {row.gnomon[-1].wall:.1f} s" if row.gnomon else ""), file=sys.stderr)
     return row, all_peer
 
 

@@ -72,8 +72,10 @@ class Part:
     caption: str = ""
     text: str = ""
     level: str = ""
-    height: str = ""
+    """A note's level."""
     chart: str = ""
+    square: bool = False
+    """Whether the chart's axes have the same scale."""
     grid: Grid | None = None
     folded: bool = False
     """Whether the table is only the data behind a chart and starts closed."""
@@ -86,6 +88,8 @@ class Card:
     name: str
     value: str
     reason: str
+    short: str
+    """The interval's two ends."""
     interval: str
     basis: str
     method: str
@@ -122,9 +126,16 @@ def run_view(
     anchor: str, id: str, title: str, status: str, facts: Mapping[str, str], blocks: Sequence[Block], reproduce: str, assets: Assets
 ) -> RunView:
     """View one run; charts and samples are added to `assets` under ids that begin with `anchor`."""
-    cards = [_card(block) for block in blocks if isinstance(block, Estimate) and block.headline]
-    urgent = [block for block in blocks if isinstance(block, Note) and block.level != "info"]
-    rest = [block for block in blocks if block not in urgent and not (isinstance(block, Estimate) and block.headline)]
+    cards: list[Card] = []
+    notes: list[Part] = []
+    rest: list[Block] = []
+    for block in blocks:
+        if isinstance(block, Estimate) and block.headline:
+            cards.append(_card(block))
+        elif isinstance(block, Note) and block.level != "info":
+            notes.append(_note(block, f"{anchor}-note-{len(notes) + 1}"))
+        else:
+            rest.append(block)
     return RunView(
         anchor=anchor,
         id=cut(id, _TITLE),
@@ -132,7 +143,7 @@ def run_view(
         status=cut(status, _TITLE),
         facts=[(cut(name, _TITLE), cut(value, _FACT)) for name, value in facts.items()],
         cards=cards,
-        notes=[_note(block, f"{anchor}-note-{number}") for number, block in enumerate(urgent, 1)],
+        notes=notes,
         parts=_parts(anchor, rest, assets),
         reproduce=cut(reproduce, _TEXT),
     )
@@ -181,13 +192,15 @@ def _note(block: Note, id: str) -> Part:
 
 
 def _card(block: Estimate) -> Card:
-    interval = ""
+    interval = short = ""
     if block.interval is not None:
+        short = format_interval(block.interval)
         interval = f"{100 * block.interval.level:g}% interval {format_interval(block.interval)}, {cut(block.interval.method, _TITLE)}"
     return Card(
         name=cut(block.name, _TITLE),
         value="" if block.value is None else block.format(),
         reason=cut(block.reason, _FACT),
+        short=short,
         interval=interval,
         basis=_basis(block.n, block.groups),
         method=cut(block.method, _TITLE),
@@ -268,8 +281,7 @@ def _curve(block: Curve, id: str, assets: Assets) -> Part:
             rows.append([one.name, x, y, *extra])
     grid = _grid(block.title, [Column(label=label, format=style) for label, style in heads], rows)
     title, caption = cut(block.title, _TITLE), cut(block.caption, _SENTENCE)
-    level = "square" if block.diagonal else ""
-    return Part("table", id, title=title, caption=caption, chart=chart, grid=grid, folded=True, level=level)
+    return Part("table", id, title=title, caption=caption, chart=chart, square=block.diagonal, grid=grid, folded=True)
 
 
 # -- comparisons -------------------------------------------------------------------------------------------------------

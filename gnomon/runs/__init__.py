@@ -1,0 +1,32 @@
+"""What is kept: a run is a folder, and everything that a study produces is in it and can be read without gnomon.
+
+::
+
+    runs/<id>/  manifest.json   what was asked, of whom, with which versions and seeds; its status turns complete last
+                records.jsonl   one line a unit, appended and flushed as it is done
+                result.json     the summary's blocks
+                report.html     the same, to look at
+                log.txt         what happened, with times
+
+Belongs here: the room's public names. Does not belong here: what a unit means (the questions).
+"""
+
+from gnomon.runs._cache import ScoreCache
+from gnomon.runs._engine import Unit, ask_all
+from gnomon.runs._files import write_atomically
+from gnomon.runs._journal import Journal
+from gnomon.runs._manifest import Manifest, Record, surroundings
+from gnomon.runs._run import Run, list_runs
+
+__all__ = [
+    "Journal",
+    "Manifest",
+    "Record",
+    "Run",
+    "ScoreCache",
+    "Unit",
+    "ask_all",
+    "list_runs",
+    "surroundings",
+    "write_atomically",
+]

@@ -1,0 +1,118 @@
+"""Scores already paid for, shared by all runs: one SQLite file, keyed by all that can change a number.
+
+Belongs here: keys, look-up and storage. Does not belong here: which model may use it (`_engine.py`).
+
+A broken cache never breaks a run: it is set aside, said so, and the work is done again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from gnomon.asks import Ask, Scored
+
+__all__ = ["ScoreCache"]
+
+_SCHEMA = 1
+
+
+class ScoreCache:
+    """A cache of `Scored` answers.
+
+    Parameters
+    ----------
+    path : Path
+        The SQLite file; None keeps nothing.
+
+    Attributes
+    ----------
+    remarks : list of str
+        What went wrong, in words for a user; the cache then does without.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.remarks: list[str] = []
+        self._connection = self._open() if path else None
+
+    @staticmethod
+    def key(model: str, ask: Ask) -> str:
+        """The key of `ask` under the model's fingerprint: no two models share one.
+
+        >>> ask = Ask("2 + 2 =", (" 4",))
+        >>> ScoreCache.key("one", ask) == ScoreCache.key("other", ask)
+        False
+        """
+        text = json.dumps([_SCHEMA, model, "score", ask.context, ask.continuations])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def get(self, keys: Sequence[str]) -> dict[str, Scored]:
+        """Those of `keys` that are known."""
+        found: dict[str, Scored] = {}
+        if self._connection is None:
+            return found
+        try:
+            for low in range(0, len(keys), 500):
+                part = list(keys[low : low + 500])
+                marks = ",".join("?" * len(part))
+                for key, value in self._connection.execute(f"SELECT key, value FROM scores WHERE key IN ({marks})", part):
+                    logprobs, tokens, truncated = json.loads(value)
+                    found[key] = Scored(tuple(logprobs), tuple(tokens), truncated)
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            self._give_up(error)
+        return found
+
+    def put(self, answers: Mapping[str, Scored]) -> None:
+        """Remember `answers` by key."""
+        if self._connection is None or not answers:
+            return
+        rows = [(key, json.dumps([one.logprobs, one.tokens, one.truncated])) for key, one in answers.items()]
+        try:
+            with self._connection:
+                self._connection.executemany("INSERT OR IGNORE INTO scores VALUES (?, ?)", rows)
+        except sqlite3.Error as error:
+            self._give_up(error)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _open(self) -> sqlite3.Connection | None:
+        assert self.path is not None
+        for attempt in (1, 2):
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                connection = sqlite3.connect(self.path, timeout=10)
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute("PRAGMA synchronous=NORMAL")
+                connection.execute("CREATE TABLE IF NOT EXISTS scores (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID")
+                return connection
+            except sqlite3.DatabaseError as error:
+                if attempt == 2 or isinstance(error, sqlite3.OperationalError) or not self._set_aside(error):
+                    self._give_up(error)
+                    return None
+            except OSError as error:
+                self._give_up(error)
+                return None
+        return None
+
+    def _set_aside(self, error: Exception) -> bool:
+        """Move a file that is no database out of the way, never deleting it."""
+        assert self.path is not None
+        aside = self.path.with_name(f"{self.path.name}.broken-{os.getpid()}")
+        try:
+            os.replace(self.path, aside)
+        except OSError:
+            return False
+        self.remarks.append(f"The score cache {self.path} cannot be read ({error}); it was set aside as {aside.name} and a new one begun.")
+        return True
+
+    def _give_up(self, error: Exception) -> None:
+        self.remarks.append(f"The score cache {self.path} cannot be used ({error}); this run goes on without it.")
+        self.close()
