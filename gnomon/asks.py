@@ -42,4 +42,4 @@ class Failed:
     """No answer to an `Ask`, and why. Never scored 0: the run stays incomplete until it is asked again or waived."""
 
     message: str
-    status: Literal["error", "timeout", "refused"] = "error"
+    status: Literal["error", "refused"] = "error"

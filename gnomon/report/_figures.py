@@ -7,7 +7,6 @@ and the code that draws in a browser (`templates/charts.js`).
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -144,6 +143,7 @@ def page_spec(block: Block) -> dict[str, Any]:
     spec: dict[str, Any] = figure(block).to_dict(validate=False)
     for part in ("$schema", "title", "background"):
         spec.pop(part, None)
+    spec["description"] = f"Chart: {cut(getattr(block, 'title', ''), _LABEL)}. The table below it holds its numbers."
     spec["width"] = "container"
     spec["autosize"] = {"type": "fit-x", "contains": "padding"}
     series = [f"var(--series-{number})" for number in range(1, len(PALETTE) + 1)]
@@ -160,7 +160,7 @@ def _config(ink: str, faint: str, grid: str, palette: Sequence[str]) -> dict[str
         "font": "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif",
         "view": {"stroke": None},
         "title": {"color": ink, "fontSize": 13, "fontWeight": 600, "anchor": "start", "offset": 10},
-        "axis": {**label, "domain": False, "ticks": False, "gridColor": grid, "labelPadding": 6, "titlePadding": 8},
+        "axis": {**label, "domain": False, "ticks": False, "gridColor": grid, "labelPadding": 6, "titlePadding": 8, "titleLimit": 280},
         "legend": {**label, "orient": "top", "direction": "horizontal", "labelLimit": 220, "symbolSize": 70, "offset": 22},
         "range": {"category": list(palette)},
         "style": {
@@ -184,7 +184,9 @@ def _interval_chart(table: Table, parts: IntervalChart) -> altair.LayerChart:
     title = cut(table.columns[parts.value].label, _LABEL)
     numbers = [row[key] for row in rows for key in ("value", "low", "high") if row[key] is not None]
     numbers += [] if parts.reference is None else [parts.reference]
-    scale = alt.Scale(domain=_domain(numbers, table.columns[parts.value].format == "fraction"), nice=False, zero=False)
+    domain = _domain(numbers, table.columns[parts.value].format == "fraction")
+    shared = {"title": title, "scale": alt.Scale(domain=domain, nice=False, zero=False), "axis": alt.Axis(tickCount=8)}
+    x = alt.X("value:Q", **shared)
     y = alt.Y(
         "label:N",
         title=None,
@@ -198,45 +200,49 @@ def _interval_chart(table: Table, parts: IntervalChart) -> altair.LayerChart:
         tooltip.append(_tooltip("category", name))
         encoding |= _by_category(name, [row["category"] for row in rows])
     base = alt.Chart(alt.Data(values=rows)).encode(tooltip=tooltip, **encoding)
-    whiskers = base.mark_rule(style="whisker").encode(x=alt.X("low:Q", title=title, scale=scale), x2="high:Q")
-    dots = base.mark_point(style="dot", shape="circle").encode(x=alt.X("value:Q", title=title, scale=scale))
+    whiskers = base.mark_rule(style="whisker").encode(x=alt.X("low:Q", **shared), x2="high:Q")
+    dots = base.mark_point(style="dot", shape="circle").encode(x=x)
     if parts.colour is not None:
-        dots = dots.properties(name="dots").add_params(_pick())
+        whiskers = _pickable(whiskers)
     layers = [whiskers.transform_filter("isValid(datum.low)"), dots.transform_filter("isValid(datum.value)")]
     if parts.reference is not None:
-        layers = [*_reference(parts, title, scale), *layers]
-    return _layered(layers, table.title, height=alt.Step(17 if len(rows) <= 200 else 5))
+        layers = [*_reference(parts, x, domain), *layers]
+    return _layered(layers, table.title, height=max(60, (17 if len(rows) <= 200 else 5) * len(rows)))
 
 
 def _interval_rows(table: Table, parts: IntervalChart) -> list[dict[str, Any]]:
     """One record a row; labels that occur twice are numbered, for the axis has one place a label."""
     style = table.columns[parts.value].format
-    seen: Counter[str] = Counter()
+    labels = _distinct([format_cell(cells[parts.label]) for cells in table.rows])
+    categories: dict[str, str] = {}
+    if parts.colour is not None:
+        names = list(dict.fromkeys(format_cell(cells[parts.colour]) for cells in table.rows))
+        categories = dict(zip(names, _distinct(names), strict=True))
     rows = []
-    for cells in table.rows:
-        label = cut(format_cell(cells[parts.label]), _LABEL)
-        seen[label] += 1
+    for label, cells in zip(labels, table.rows, strict=True):
         value, low, high = (_number(cells[index]) for index in (parts.value, parts.low, parts.high))
         shown = format_cell(value, style)
         if low is not None and high is not None:
             shown += f" [{format_cell(low, style)}, {format_cell(high, style)}]"
         else:
             low = high = None
-        row = {"label": label if seen[label] == 1 else f"{label} ({seen[label]})", "shown": shown}
-        row |= {"value": value, "low": low, "high": high}
+        row = {"label": label, "shown": shown, "value": value, "low": low, "high": high}
         if parts.colour is not None:
-            row["category"] = cut(format_cell(cells[parts.colour]), _LABEL)
+            row["category"] = categories[format_cell(cells[parts.colour])]
         rows.append(row)
     return rows
 
 
-def _reference(parts: IntervalChart, title: str, scale: altair.Scale) -> list[altair.Chart]:
+def _reference(parts: IntervalChart, x: altair.X, domain: Sequence[float]) -> list[altair.Chart]:
     import altair as alt
 
-    data = alt.Data(values=[{"value": parts.reference, "label": cut(parts.reference_label, _LABEL)}])
-    base = alt.Chart(data).encode(x=alt.X("value:Q", title=title, scale=scale))
-    label = base.mark_text(style="reference-label", baseline="bottom", dy=-4).encode(y=alt.value(0), text="label:N")
-    return [base.mark_rule(style="reference"), label]
+    data = alt.Data(values=[{"value": parts.reference, "label": cut(parts.reference_label, 40)}])
+    base = alt.Chart(data).encode(x=x)
+    low, high = domain
+    place = ((parts.reference or 0.0) - low) / (high - low)
+    align = "left" if place < 0.2 else "right" if place > 0.8 else "center"
+    label = base.mark_text(style="reference-label", align=align, baseline="bottom", dy=-4)
+    return [base.mark_rule(style="reference"), label.encode(y=alt.value(0), text="label:N")]
 
 
 def _number(cell: object) -> float | None:
@@ -271,12 +277,13 @@ def _curve_chart(curve: Curve) -> altair.LayerChart:
         tooltip.insert(0, _tooltip("category", "series"))
         encoding |= _by_category(None, [row["category"] for row in rows])
     base = alt.Chart(alt.Data(values=rows)).encode(**encoding)
-    layers = [base.mark_line(style="line").encode(y=y, order="order:Q", detail="category:N")]
+    line = base.mark_line(style="line").encode(y=y, order="order:Q", detail="category:N")
+    layers = [_pickable(line) if len(curve.series) > 1 else line]
     if bounds:
         bars = base.mark_rule(style="whisker").encode(y=alt.Y("low:Q", title=y_title, scale=unit), y2="high:Q", tooltip=tooltip)
         layers.append(bars.transform_filter("isValid(datum.low)"))
     dots = base.mark_point(style="dot", shape="circle").encode(y=y, tooltip=tooltip)
-    layers.append(dots.properties(name="dots").add_params(_pick()) if len(curve.series) > 1 else dots)
+    layers.append(dots)
     if curve.diagonal:
         ends = alt.Data(values=[{"x": 0, "y": 0}, {"x": 1, "y": 1}])
         layers.insert(0, alt.Chart(ends).mark_line(style="reference").encode(x=x, y=y))
@@ -286,8 +293,7 @@ def _curve_chart(curve: Curve) -> altair.LayerChart:
 def _curve_rows(curve: Curve) -> tuple[list[dict[str, Any]], bool]:
     rows: list[dict[str, Any]] = []
     bounds = False
-    for series in curve.series:
-        name = cut(series.name, _LABEL)
+    for name, series in zip(_distinct([series.name for series in curve.series]), curve.series, strict=True):
         for index, (x, y) in enumerate(zip(series.x, series.y, strict=True)):
             row: dict[str, Any] = {"category": name, "order": index, "x": x, "y": y, "low": None, "high": None}
             row |= {"x_shown": format_cell(x, "number"), "y_shown": format_cell(y, "number")}
@@ -308,12 +314,34 @@ def _by_category(title: str | None, categories: Sequence[str]) -> dict[str, Any]
     import altair as alt
 
     colour = alt.Color("category:N", title=title, scale=alt.Scale(domain=list(dict.fromkeys(categories))))
-    faded = alt.condition(_pick(), alt.value(1), alt.value(0.15))
+    faded = alt.condition(_picked(), alt.value(1), alt.value(0.15))
     return {"color": colour, "opacity": faded}
 
 
-def _pick() -> altair.Parameter:
-    """The choice of categories in the legend, under a fixed name so that equal blocks give equal specifications."""
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Names made visible and cut; those that are then equal are numbered, so that no two become one place or one line."""
+    taken: set[str] = set()
+    made = []
+    for name in names:
+        short = label = cut(name, _LABEL)
+        again = 1
+        while label in taken:
+            again += 1
+            label = f"{short} ({again})"
+        taken.add(label)
+        made.append(label)
+    return made
+
+
+def _pickable(layer: altair.Chart) -> altair.Chart:
+    """Let the legend choose categories. It must be the first layer with a legend: Vega-Lite merges later legends into that one.
+
+    The view has a name of ours, for altair would count one up, and equal blocks are to give equal specifications.
+    """
+    return layer.properties(name="pickable").add_params(_picked())
+
+
+def _picked() -> altair.Parameter:
     import altair as alt
 
     return alt.selection_point(name="picked", fields=["category"], bind="legend")
@@ -325,7 +353,7 @@ def _tooltip(field: str, title: str) -> altair.Tooltip:
     return alt.Tooltip(field=field, type="nominal", title=cut(title, _LABEL) or "value")
 
 
-def _layered(layers: Sequence[altair.Chart], title: str, *, height: Any) -> altair.LayerChart:
+def _layered(layers: Sequence[altair.Chart], title: str, *, height: int) -> altair.LayerChart:
     import altair as alt
 
     return alt.layer(*layers).properties(title=cut(title, _LABEL), width=480, height=height)

@@ -292,11 +292,11 @@ def _comparison(block: Comparison, id: str) -> Part:
     size = format_cell(abs(block.difference), "fraction")
     verb = "the same as" if block.difference == 0 else f"{size} {'higher' if block.difference > 0 else 'lower'} than"
     inside = "includes" if block.interval.low <= 0 <= block.interval.high else "excludes"
-    p_value = format_cell(block.p_value, "p-value")
+    p_value = "p < 0.001" if block.p_value < 0.001 else f"p = {format_cell(block.p_value, 'p-value')}"
     lead = (
         f"{b} is {verb} {a}. The {100 * block.interval.level:g}% interval of the difference, "
         f"{format_interval(block.interval)} ({cut(block.interval.method, _TITLE)}), {inside} 0; "
-        f"p {p_value if p_value.startswith('<') else '= ' + p_value} ({cut(block.test, _TITLE)}), {_basis(block.n, block.groups)}."
+        f"{p_value} ({cut(block.test, _TITLE)}), {_basis(block.n, block.groups)}."
     )
     caption = ""
     if block.detectable is not None:
@@ -308,7 +308,7 @@ def _comparison(block: Comparison, id: str) -> Part:
         [block.b, block.value_b, None, None],
         ["difference (second minus first)", block.difference, block.interval.low, block.interval.high],
     ]
-    title = cut(block.name, _TITLE)
+    title = f"{cut(block.name, _TITLE)}: {b} against {a}"
     return Part("table", id, title=title, lead=lead, caption=caption, grid=_grid(title, columns, rows))
 
 

@@ -9,7 +9,7 @@ a claim                                     what it owes its reader
 ==========================================  ==============================================================
 an accuracy over independent items          `wilson`
 a mean over items that share a group        `clustered_mean`, `cluster_bootstrap`
-a macro average                             `mover`
+a macro average                             `mover`, `clustered_macro`
 one system above another, same items        `mcnemar`, `paired_cluster_bootstrap`
 ... in many subsets at once                 `adjust`, `select`
 no difference was found                     `minimum_detectable_difference`, `detectable_with`
@@ -29,7 +29,7 @@ from gnomon.stats.calibration import (
     rms_calibration_error,
     rms_calibration_error_official,
 )
-from gnomon.stats.clusters import cluster_bootstrap, clustered_mean
+from gnomon.stats.clusters import cluster_bootstrap, clustered_macro, clustered_mean
 from gnomon.stats.intervals import mover, wilson
 from gnomon.stats.multiplicity import adjust, select
 from gnomon.stats.paired import McNemar, PairedDifference, mcnemar, paired_cluster_bootstrap
@@ -42,6 +42,7 @@ __all__ = [
     "ReliabilityBin",
     "adjust",
     "cluster_bootstrap",
+    "clustered_macro",
     "clustered_mean",
     "detectable_with",
     "mcnemar",

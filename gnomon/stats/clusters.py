@@ -8,18 +8,19 @@ takes them as independent is too narrow. Both intervals here take whole groups a
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
 from gnomon.blocks import Interval
+from gnomon.errors import UsageError
 from gnomon.stats._checks import FloatArray, natural, numbers, share
 from gnomon.stats._totals import Totals
 from gnomon.stats.seeds import as_generator
 
-__all__ = ["cluster_bootstrap", "clustered_mean"]
+__all__ = ["cluster_bootstrap", "clustered_macro", "clustered_mean"]
 
 
 def clustered_mean(values: ArrayLike, clusters: Iterable[Hashable] | None, level: float = 0.95) -> Interval:
@@ -129,3 +130,42 @@ def percentile(means: FloatArray, level: float, draws: int) -> Interval:
     return Interval(
         low=float(low), high=float(high), level=level, method=f"cluster bootstrap, percentile, {draws} draws"
     )
+
+
+def clustered_macro(
+    values: ArrayLike, clusters: Sequence[Hashable], strata: Sequence[Hashable], level: float = 0.95
+) -> Interval:
+    """Interval for the unweighted mean of stratum means, where a cluster may reach into several strata.
+
+    Each value's influence on the mean, w (y - stratum mean) with w = 1 / (strata x rows in the stratum), is summed by cluster; the
+    variance is G / (G - 1) times the sum of squares of these sums, as for any linearised statistic, with t on G - 1 degrees of freedom.
+
+    Parameters
+    ----------
+    values, clusters, strata : sequences of length n
+        Numbers in [0, 1] or any real ones; the cluster and the stratum of each.
+    level : float in (0, 1)
+
+    Raises UsageError for fewer than two clusters or unequal lengths.
+
+    Examples
+    --------
+    >>> clustered_macro([1, 0, 1, 1], ["a", "b", "a", "b"], [0, 0, 1, 1]).method
+    'clustered t, macro'
+    """
+    y = numbers(values, "values")
+    level = share(level, "level")
+    if not len(y) == len(clusters) == len(strata):
+        raise UsageError(f"{len(y)} values came with {len(clusters)} clusters and {len(strata)} strata; give one of each a value.")
+    _, stratum = np.unique(np.array([repr(s) for s in strata]), return_inverse=True)
+    _, cluster = np.unique(np.array([repr(c) for c in clusters]), return_inverse=True)
+    groups = int(cluster.max()) + 1 if len(y) else 0
+    if groups < 2:
+        raise UsageError(f"an interval needs at least two clusters; there are {groups}.")
+    sizes = np.bincount(stratum)
+    means = np.bincount(stratum, weights=y) / sizes
+    influence = (y - means[stratum]) / (len(sizes) * sizes[stratum])
+    error = float(np.sqrt(groups / (groups - 1) * np.sum(np.bincount(cluster, weights=influence) ** 2)))
+    half = float(stdtrit(groups - 1, 0.5 + level / 2)) * error
+    center = float(means.mean())
+    return Interval(low=center - half, high=center + half, level=level, method="clustered t, macro")

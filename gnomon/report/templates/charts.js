@@ -43,7 +43,7 @@ function fitted(spec, narrow) {
     copy.config.legend.columns = 2;
     copy.config.legend.labelLimit = 130;
     for (const layer of copy.layer) {
-      if (layer.encoding && layer.encoding.y && layer.encoding.y.axis) layer.encoding.y.axis.labelLimit = 118;
+      if (layer.encoding && layer.encoding.y && layer.encoding.y.axis) layer.encoding.y.axis.labelLimit = 146;
     }
   }
   return copy;

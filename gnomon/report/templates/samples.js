@@ -86,7 +86,7 @@ function sampleItem(sample, withSubset) {
   const summary = element("summary", {},
     element("span", { class: `badge ${sample.outcome}` }, sample.outcome),
     element("span", { class: "line", dir: "auto" }, oneLine(sample.prompt) || sample.id),
-    element("span", { class: "given" }, element("bdi", { class: "said" }, answer), " ",
+    element("span", { class: "given" }, element("bdi", { class: "said" }, answer),
       element("span", { class: "faint wanted" }, "target ", element("bdi", {}, oneLine(sample.target)))));
   if (withSubset) summary.append(element("span", { class: "subset faint", dir: "auto" }, sample.subset));
   const details = element("details", { class: "sample" }, summary);
