@@ -5,6 +5,7 @@ Belongs here: what a benchmark calls its score. Does not belong here: interval f
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -96,13 +97,15 @@ def macro(parts: Sequence[tuple[Score, Sequence[Verdict]]]) -> tuple[float, Inte
 
 
 def _accuracy_interval(values: Sequence[float], groups: Sequence[str]) -> Interval:
-    """Wilson for single rows; cluster-robust for grouped ones, unless they all agree, where only the number of groups can speak."""
+    """Wilson for single rows; cluster-robust for grouped ones, unless the groups do not differ at all: then only their number can speak."""
     right, distinct = int(sum(values)), len(set(groups))
     if distinct == len(values):
         return wilson(right, len(values))
-    if distinct < 2 or right in (0, len(values)):
-        return wilson(distinct if right else 0, distinct).model_copy(update={"method": "Wilson over groups"})
-    found = clustered_mean(values, groups)
+    found = clustered_mean(values, groups) if distinct > 1 else None
+    if found is None or found.high - found.low < 1e-9:
+        share = right / len(values) * distinct
+        low, high = wilson(math.floor(share + 1e-9), distinct).low, wilson(math.ceil(share - 1e-9), distinct).high
+        return Interval(low=low, high=high, method="Wilson over groups")
     return found.model_copy(update={"low": max(0.0, found.low), "high": min(1.0, found.high)})
 
 

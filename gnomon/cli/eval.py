@@ -1,0 +1,108 @@
+"""`gnomon eval`. Belongs here: flags and what is printed. The study is in `evaluation/`."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from gnomon.cli._options import json_option, key_values, runs_dir_option
+
+
+@click.command("eval")
+@click.argument("tasks")
+@click.option("-m", "--model", required=True, help="Whom to ask: smollm2, hf/<hub id or folder>, mock/uniform, ...")
+@click.option("-M", "model_args", multiple=True, callback=key_values, metavar="KEY=VALUE", help="Model argument, such as dtype=bfloat16.")
+@click.option("-T", "task_args", multiple=True, callback=key_values, metavar="KEY=VALUE", help="Task argument: data, subsets, split, ...")
+@click.option("--protocol", help="Way of asking; the task's first by default (see gnomon ls tasks NAME).")
+@click.option("--shots", type=click.IntRange(min=0), help="Few-shot examples; the protocol's number by default.")
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many items a subset; a larger one extends the run.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Fixes every draw.")
+@click.option("--accept-errors", is_flag=True, help="Finish without the items that could not be answered.")
+@click.option("--no-cache", is_flag=True, help="Neither take nor give scores that runs share.")
+@runs_dir_option
+@json_option
+def command(
+    tasks: str,
+    model: str,
+    model_args: dict[str, str],
+    task_args: dict[str, str],
+    protocol: str | None,
+    shots: int | None,
+    limit: int | None,
+    seed: int,
+    accept_errors: bool,
+    no_cache: bool,
+    runs_dir: Path,
+    as_json: bool,
+) -> int:
+    """What can a model do? TASKS are names joined by commas, as in  gnomon ls tasks .
+
+    \b
+    gnomon eval facts -m smollm2
+    gnomon eval mmlu -m hf/gpt2 -T data=FOLDER -T subsets=anatomy,virology --limit 50
+    """
+    from gnomon.cli._progress import Bar
+    from gnomon.evaluation import evaluate
+
+    names = [name.strip() for name in tasks.split(",") if name.strip()]
+    if not names:
+        raise click.UsageError("no task was named. All of them:  gnomon ls tasks")
+    status = 0
+    for name in names:
+        with Bar(f"{name} · {model}", enabled=not as_json) as bar:
+            run = evaluate(
+                name,
+                model,
+                task_args=task_args,
+                model_args=model_args,
+                protocol=protocol,
+                shots=shots,
+                limit=limit,
+                seed=seed,
+                runs_dir=runs_dir,
+                accept_errors=accept_errors,
+                cache=not no_cache,
+                progress=bar,
+                command=_again(names, name),
+            )
+        if as_json:
+            _print_json(run)
+        else:
+            show_run(run)
+        status = max(status, 0 if run.manifest.status == "complete" else 1)
+    return status
+
+
+def _again(names: list[str], name: str) -> str:
+    """The command as typed, for one task of it; a folder given relative stays so."""
+    words = ["gnomon", *sys.argv[1:]] if len(sys.argv) > 1 else ["gnomon", "eval", name]
+    return shlex.join([name if word == ",".join(names) else word for word in words])
+
+
+def show_run(run: object) -> None:
+    """The summary, the way to the report, and the run's path."""
+    from gnomon.cli._show import console, show
+    from gnomon.runs import Run
+
+    assert isinstance(run, Run)
+    out = console()
+    protocol = run.manifest.protocol
+    title = f"{run.manifest.title}  [dim]{protocol['name']} v{protocol['version']}, {protocol['shots']} shots[/dim]"
+    out.print(f"\n[bold]{title}[/bold]")
+    show(run.result(), out)
+    if run.manifest.status != "complete":
+        out.print("[bold]The run is incomplete.[/bold] Give the same command again to ask what is missing, or add  --accept-errors .")
+    out.print(f"\nReport: open {run.path / 'report.html'} in a browser", soft_wrap=True)
+    out.print(f"Run:    {run.path}", soft_wrap=True)
+
+
+def _print_json(run: object) -> None:
+    from gnomon.runs import Run
+
+    assert isinstance(run, Run)
+    kept = [block.model_dump(mode="json") for block in run.result() if block.kind in ("estimate", "table", "note")]
+    click.echo(json.dumps({"run": str(run.path), "status": run.manifest.status, "statuses": run.manifest.statuses, "blocks": kept}))

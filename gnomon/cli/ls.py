@@ -1,0 +1,82 @@
+"""`gnomon ls`. Belongs here: lists of what there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gnomon.cli._options import runs_dir_option
+from gnomon.registry import unknown
+
+_KINDS = ("tasks", "models", "runs")
+
+
+@click.command("ls")
+@click.argument("kind")
+@click.argument("name", required=False)
+@runs_dir_option
+def command(kind: str, name: str | None, runs_dir: Path) -> int:
+    """List tasks, models or runs; `gnomon ls tasks NAME` tells all of one task."""
+    if kind not in _KINDS:
+        raise unknown("list", kind, _KINDS)
+    if kind == "models":
+        _models()
+    elif kind == "runs":
+        _runs(runs_dir)
+    elif name is None:
+        _tasks()
+    else:
+        _task(name)
+    return 0
+
+
+def _tasks() -> None:
+    from gnomon.tasks import registry, task_named
+
+    for name in registry.names():
+        task = task_named(name)
+        total = sum(n for (split, _), n in task.counts.items() if split in (task.default_splits or task.splits[:1]))
+        click.echo(f"{name:10} {task.title} ({task.source}): {total:,} items, {len(task.subsets)} subsets, protocols {', '.join(task.protocols)}")
+    click.echo("\nAll of one task:  gnomon ls tasks NAME")
+
+
+def _task(name: str) -> None:
+    from gnomon.tasks import task_named
+
+    task = task_named(name)
+    click.echo(f"{name}: {task.title}, {task.source}, licence {task.licence}")
+    click.echo(f"splits: {', '.join(task.splits)} (asked by default: {', '.join(task.default_splits or task.splits[:1])})")
+    click.echo(f"data folder: {task.finder.layout}")
+    if task.finder.hub:
+        click.echo(f"hub: {task.finder.hub.id} at {task.finder.hub.revision}")
+    click.echo("protocols:")
+    for protocol_name, protocol in task.protocols.items():
+        click.echo(f"  {protocol_name} v{protocol.version} ({task.fingerprint(protocol)}, {protocol.shots} shots): {protocol.about}")
+    click.echo("subsets (items by split):")
+    for subset in task.subsets:
+        counts = ", ".join(f"{split} {task.counts[split, subset]:,}" for split in task.splits if (split, subset) in task.counts)
+        click.echo(f"  {subset:40} {counts}  {task.metric(subset).name}")
+
+
+def _models() -> None:
+    from gnomon.models import providers
+
+    words = {
+        "hf": "hf/<hub id or folder>   any causal language model of transformers",
+        "smollm2": "smollm2                 the embedded model, SmolLM2-135M-Instruct; smollm2@layers=10 is its first ten layers",
+        "mock": "mock/uniform, mock/oracle, mock/flaky, mock/garbage   for tests and drills",
+    }
+    for name in providers.names():
+        click.echo(words.get(name, f"{name}/..."))
+
+
+def _runs(runs_dir: Path) -> None:
+    from gnomon.runs import list_runs
+
+    found = list_runs(runs_dir)
+    if not found:
+        click.echo(f"No runs in {runs_dir}. Make one:  gnomon quickstart")
+    for run in found:
+        statuses = ", ".join(f"{count:,} {status}" for status, count in run.manifest.statuses.items())
+        click.echo(f"{run.path}  {run.manifest.status}  {run.manifest.title}  {statuses}  {run.manifest.started}")
