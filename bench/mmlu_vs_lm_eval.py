@@ -210,11 +210,12 @@ class Gnomon:
         warm_disk(sys.executable)
 
     def measure(self, subjects: Sequence[str], tag: str) -> Measurement:
-        """Run gnomon once on some subjects, into a runs folder of its own, so that nothing is resumed."""
+        """Run gnomon once, with a runs folder and a cache of its own: nothing is resumed and no score is looked up."""
         command = [sys.executable, "-m", "gnomon", "eval", "mmlu", "-m", f"hf/{self.model}", "-M", "dtype=float32"]
         command += ["--protocol", "lm-eval", "--shots", str(SHOTS), "-T", f"subsets={','.join(subjects)}"]
         command += ["-T", f"data={self.rows}", "--runs-dir", str(self.folder / tag), "--json"]
-        stdout, wall, cpu = timed(command, os.environ | OFFLINE)
+        environment = os.environ | OFFLINE | {"GNOMON_CACHE": str(self.folder / f"{tag}-cache")}
+        stdout, wall, cpu = timed(command, environment)
         run = Path(json.loads(stdout)["run"])
         manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
         if not manifest["tokens_computed"]:

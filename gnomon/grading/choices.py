@@ -28,17 +28,21 @@ class Choice:
 
 
 def best(scores: Sequence[float]) -> Choice:
-    """The option of the highest score (log-probabilities, any real numbers); a tie goes to the earlier one, as in MMLU's release.
+    """The option of the highest score (any numbers); a tie goes to the earlier one, as in MMLU's release.
 
-    The probabilities are the softmax of the scores (MMLU's release, evaluate.py).
+    The probabilities are the softmax of the scores (MMLU's release, evaluate.py). Scores may be infinite.
+    Raises UsageError for NaN, and for no scores at all.
 
     >>> best([-2.0, -1.0, -1.0]).option, best([-2.0, -1.0, -1.0]).tie
     (1, True)
     """
     if not scores:
         raise UsageError("a choice among no options was asked for; give at least one score.")
+    if any(math.isnan(score) for score in scores):
+        hint = "Ask the model again, or leave the item out."
+        raise UsageError(f"a score is not a number: {list(scores)}.", hint=hint)
     top = max(scores)
-    weights = [math.exp(score - top) for score in scores]
+    weights = [1.0 if score == top else math.exp(score - top) for score in scores]
     total = sum(weights)
     option = next(index for index, score in enumerate(scores) if score == top)
     return Choice(option, tuple(weight / total for weight in weights), sum(score == top for score in scores) > 1)
@@ -61,6 +65,8 @@ def from_logit(logit: float) -> Choice:
     >>> from_logit(0.0).option, from_logit(1e-9).option
     (0, 1)
     """
+    if math.isnan(logit):
+        raise UsageError("the logit is not a number.", hint="Ask the model again, or leave the item out.")
     high = 1 / (1 + math.exp(-max(-700.0, min(700.0, logit))))
     return Choice(int(logit > 0), (1 - high, high), tie=logit == 0)
 

@@ -30,11 +30,13 @@ class GroupScore:
 def exact_match(correct: Sequence[bool], groups: Sequence[Hashable] | None, size: int) -> GroupScore:
     """Exact match over groups of `size` rows, found by their group ids, so that order plays no part.
 
-    Raises UsageError where no ids are given (rows may have been shuffled; see `exact_match_in_order`) or a group has more than `size` rows.
+    Raises UsageError where no ids are given (rows may have been shuffled; see `exact_match_in_order`), where a group
+    has more than `size` rows, and where `size` is below 1.
 
     >>> exact_match([True] * 7 + [False], list("aaaabbbb"), 4).value
     0.5
     """
+    _check_size(size)
     if groups is None:
         raise UsageError(
             "exact match over groups needs the group of every row, since shuffled rows would give another number.",
@@ -59,4 +61,10 @@ def exact_match_in_order(correct: Sequence[bool], size: int) -> GroupScore:
     >>> exact_match_in_order([True] * 9, 4)
     GroupScore(right=(True, True), groups=(0, 1), ignored=1)
     """
+    _check_size(size)
     return exact_match(correct, [row // size for row in range(len(correct))], size)
+
+
+def _check_size(size: int) -> None:
+    if size < 1:
+        raise UsageError(f"groups of {size} rows were asked for; give a size from 1.")

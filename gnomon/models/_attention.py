@@ -1,12 +1,13 @@
 """Attention of many short rows over one shared prefix, computed once for all of them.
 
-Belongs here: the attention function that transformers calls in place of its own, and the stack of kept keys and values. Does not belong
-here: which rows there are (`_tree.py`) or what is read from them (`_scorer.py`).
+Belongs here: the attention function that transformers calls in place of its own, and the stack of kept keys and
+values. Does not belong here: which rows there are (`_tree.py`) or what is read from them (`_scorer.py`).
 
-The tokens of all rows are packed into one sequence, without padding. Softmax attention over two sets of keys splits exactly: with o1, l1 the
-output and the log of the sum of exponentials over the prefix, and o2, l2 those over the row's own tokens, the whole is
-(exp(l1) o1 + exp(l2) o2) / (exp(l1) + exp(l2)). So the prefix is met by the queries of all rows at once, as one large product, instead of
-being copied beside each row. The split is the standard one of blockwise attention (Dao et al. 2022, arXiv:2205.14135, section 3.1).
+The tokens of all rows are packed into one sequence, without padding. Softmax attention over two sets of keys splits
+exactly: with o1, l1 the output and the log of the sum of exponentials over the prefix, and o2, l2 those over the row's
+own tokens, the whole is (exp(l1) o1 + exp(l2) o2) / (exp(l1) + exp(l2)). So the prefix is met by the queries of all
+rows at once, as one large product, instead of being copied beside each row. The split is the standard one of blockwise
+attention (Dao et al. 2022, arXiv:2205.14135, section 3.1).
 """
 
 from __future__ import annotations
@@ -107,9 +108,10 @@ def _attention(
     dropout: float = 0.0,
     **unused: Any,
 ) -> tuple[Tensor, None]:
-    """The signature that transformers calls: query (1, heads, n, d), key and value (1, kv heads, n, d) -> (1, n, heads, d)."""
+    """As transformers calls it: query (1, heads, n, d), key and value (1, kv heads, n, d) -> (1, n, heads, d)."""
     packed = _current.get()
-    if packed is None or unused.get("softcap") is not None or unused.get("s_aux") is not None or query.shape[0] != 1:
+    odd = attention_mask is not None or any(unused.get(key) is not None for key in ("softcap", "s_aux"))
+    if packed is None or odd or query.shape[0] != 1:
         raise UnsupportedAttention(f"{type(module).__name__} asks for attention that is not shared-prefix attention")
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     layer = int(module.layer_idx)  # type: ignore[arg-type]
@@ -125,7 +127,7 @@ def _attention(
 
 
 class UnsupportedAttention(Exception):
-    """The model wants attention of another kind (soft caps, sinks); the scorer falls back to the plain pass."""
+    """The model wants attention of another kind (soft caps, sinks, its own mask); the scorer takes the plain way."""
 
 
 def _attend_prefix(q: Tensor, packed: Packed, layer: int, scale: float) -> tuple[Tensor, Tensor]:
@@ -146,21 +148,34 @@ def _own_row(q: Tensor, k: Tensor, v: Tensor, scale: float, packed: Packed) -> t
     if packed.single:
         out, log_sum = _attend(q[None], k[None], v[None], scale, causal=packed.chain, mask=packed.mask)
         return out[0], log_sum[0]
-    padded = [x[:, packed.gather].transpose(0, 1) for x in (q, k, v)]  # (rows, heads, width, d)
-    out, log_sum = _attend(*padded, scale, causal=packed.chain, mask=packed.mask)
+    q, k, v = (x[:, packed.gather].transpose(0, 1) for x in (q, k, v))  # (rows, heads, width, d)
+    out, log_sum = _attend(q, k, v, scale, causal=packed.chain, mask=packed.mask)
     return out.transpose(0, 1)[:, packed.inside], log_sum.transpose(0, 1)[:, packed.inside]
 
 
 def _attend(
     q: Tensor, k: Tensor, v: Tensor, scale: float, *, causal: bool, mask: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """Softmax attention with its log-sum-exp: (b, h, n, d) over (b, h, m, d) -> (b, h, n, d) and (b, h, n) in float32."""
-    if q.device.type == "cpu" and q.shape[-1] == v.shape[-1]:
-        bias = None if mask is None else torch.zeros(mask.shape, dtype=q.dtype).masked_fill_(~mask, -torch.inf)
-        out, log_sum = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
-            q, k, v, 0.0, causal, attn_mask=bias, scale=scale
-        )
-        return out, log_sum.float()
+    """Softmax attention with its log-sum-exp: (b, h, n, d) over (b, h, m, d) -> (b, h, n, d), (b, h, n) in float32."""
+    attend = _fused if q.device.type == "cpu" and q.shape[-1] == v.shape[-1] else _in_chunks
+    return attend(q, k, v, scale, causal, mask)
+
+
+def _fused(
+    q: Tensor, k: Tensor, v: Tensor, scale: float, causal: bool, mask: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """`_attend` by torch's own kernel, which reports its log-sum-exp on a CPU only."""
+    bias = None if mask is None else torch.zeros(mask.shape, dtype=q.dtype).masked_fill_(~mask, -torch.inf)
+    out, log_sum = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+        q, k, v, 0.0, causal, attn_mask=bias, scale=scale
+    )
+    return out, log_sum.float()
+
+
+def _in_chunks(
+    q: Tensor, k: Tensor, v: Tensor, scale: float, causal: bool, mask: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """`_attend` by plain products, for some queries at a time."""
     if causal:
         mask = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=q.device).tril_()[None, None]
     step = max(1, _CHUNK // (q.shape[0] * q.shape[1] * k.shape[2]))

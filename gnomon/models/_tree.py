@@ -1,17 +1,19 @@
 """Which tokens must be computed, and in which order: a prefix tree over token sequences and the steps that walk it.
 
-Belongs here: pure planning on integers, the same for every model. Does not belong here: text (`_tokens.py`) or tensors (`_scorer.py`).
+Belongs here: pure planning on integers, the same for every model. Does not belong here: text (`_tokens.py`) or tensors
+(`_scorer.py`).
 
-The plan is a list of `Step`s. A step computes some rows on top of the keys and values of the first `prefix` tokens of the current path; a step
-with `keep` extends that path (a *trunk*: the few-shot examples of a subject, say). Steps come in depth-first order, so the kept keys and values form
-one stack: a trunk at depth p overwrites whatever lay at p and beyond. The plan depends on the sequences alone, never on what has
-been answered already, so an interrupted run that goes on repeats the same arithmetic.
+The plan is a list of `Step`s. A step computes some rows on top of the keys and values of the first `prefix` tokens of
+the current path; a step with `keep` extends that path (a *trunk*: the few-shot examples of a subject, say). Steps come
+in depth-first order, so the kept keys and values form one stack: a trunk at depth p overwrites whatever lay at p and
+beyond. The plan depends on the sequences alone, never on what has been answered already, so an interrupted run that
+goes on repeats the same arithmetic.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,8 +45,8 @@ class Sequence_:
 class Row:
     """Tokens computed together on top of a shared prefix: a chain, or a small tree laid flat in depth-first order.
 
-    `positions[i]` is the token's absolute position; `parents[i]` the index in the row of the token before it, -1 for the
-    prefix. In a chain `parents` is -1, 0, 1, ... `reads` pairs an index in the row with what is read there.
+    `positions[i]` is the token's absolute position; `parents[i]` the index in the row of the token before it, -1 for
+    the prefix. In a chain `parents` is -1, 0, 1, ... `reads` pairs an index in the row with what is read there.
     """
 
     ids: Ids
@@ -79,8 +81,9 @@ class Budget:
     """Limits of one step and the two thresholds of the plan, all in tokens.
 
     tokens: most tokens a step (a single longer row still goes alone). reads: most positions that reach the output head.
-    row: largest subtree that is laid flat in one row; beyond it, branches are computed apart. worth: a trunk is made only where it spares at
-    least so many tokens, since a pass over the model for few tokens costs as much as one for about so many.
+    row: largest subtree that is laid flat in one row; beyond it, branches are computed apart. worth: a trunk is made
+    only where it spares at least so many tokens, since a pass over the model for few tokens costs as much as one for
+    about so many.
     """
 
     tokens: int = 1024
@@ -114,17 +117,27 @@ def plan(sequences: Sequence[Sequence_], budget: Budget) -> list[Step]:
     --------
     >>> ids = lambda *tokens: np.array(tokens)
     >>> shots = range(100)
-    >>> steps = plan([Sequence_(ids(*shots, 7, 8), (Read(101, 5, 0, 0),)), Sequence_(ids(*shots, 9), (Read(100, 5, 1, 0),))],
-    ...              Budget(row=50))
+    >>> one = Sequence_(ids(*shots, 7, 8), (Read(101, 5, 0, 0),))
+    >>> two = Sequence_(ids(*shots, 9), (Read(100, 5, 1, 0),))
+    >>> steps = plan([one, two], Budget(row=50))
     >>> [(step.prefix, step.tokens, step.keep) for step in steps]
     [(0, 100, True), (100, 3, False)]
     """
-    root = _tree(sequences)
-    return list(_Walk(sequences, budget).below(root, 0)) if root.children else []
+    return _Walk(sequences, budget).steps(_tree(sequences))
 
 
 def plan_plain(sequences: Sequence[Sequence_], budget: Budget, *, alone: bool = False) -> list[Step]:
-    """Steps without any sharing: every longest sequence from its start, grouped by length (`alone`: one a step)."""
+    """Steps without any sharing: every longest sequence from its start, grouped by length.
+
+    `alone`: every distinct sequence in a step of its own, at its own length.
+    """
+    rows = _distinct(sequences) if alone else _longest(sequences, budget)
+    groups = ([row] for row in rows) if alone else _groups(rows, budget, padded=True)
+    return [Step(prefix=0, rows=tuple(group), keep=False, asks=_asked(group)) for group in groups]
+
+
+def _longest(sequences: Sequence[Sequence_], budget: Budget) -> list[Row]:
+    """A chain for every sequence that is no prefix of another; shared positions are read in the first one only."""
     root = _tree(sequences)
     walk = _Walk(sequences, budget)
     rows: list[Row] = []
@@ -135,11 +148,21 @@ def plan_plain(sequences: Sequence[Sequence_], budget: Budget, *, alone: bool = 
         if not node.children:
             rows.append(walk.chain(node, 0, reads))
         for number, child in reversed(list(enumerate(node.children))):
-            stack.append((child, reads if number == 0 else []))  # shared positions are read in the first branch only
-    steps = []
-    for group in [[row] for row in rows] if alone else _groups(rows, budget, padded=True):
-        steps.append(Step(prefix=0, rows=tuple(group), keep=False, asks=_asked(group)))
-    return steps
+            stack.append((child, reads if number == 0 else []))
+    return rows
+
+
+def _distinct(sequences: Sequence[Sequence_]) -> list[Row]:
+    """A chain for every sequence, equal ones together."""
+    same: dict[bytes, list[Sequence_]] = {}
+    for sequence in sequences:
+        same.setdefault(sequence.ids.tobytes(), []).append(sequence)
+    rows = []
+    for group in same.values():
+        ids = group[0].ids
+        reads = tuple((read.at, read) for sequence in group for read in sequence.reads)
+        rows.append(Row(ids, np.arange(len(ids)), np.arange(-1, len(ids) - 1), reads))
+    return rows
 
 
 def _tree(sequences: Sequence[Sequence_]) -> _Node:
@@ -174,7 +197,7 @@ def _split(parent: _Node, node: _Node, at: int) -> _Node:
     upper.reads = [read for read in node.reads if read.at < at]
     node.reads = [read for read in node.reads if read.at >= at]
     node.start = at
-    parent.children[parent.children.index(node)] = upper
+    parent.children[-1] = upper  # sequences come sorted, so `node` is the newest child
     return upper
 
 
@@ -197,6 +220,21 @@ def _measure(root: _Node) -> None:
         node.reading = len(node.reads) + sum(child.reading for child in node.children)
 
 
+@dataclass(slots=True, eq=False)
+class _Trunk:
+    """A kept stretch from position `start` to the end of `node`, on top of `below`; the root's is empty."""
+
+    node: _Node
+    row: Row | None
+    start: int
+    below: _Trunk | None
+    asks: set[int] = field(default_factory=set)
+
+    @property
+    def end(self) -> int:
+        return self.node.end
+
+
 class _Walk:
     """Turns a tree into steps, depth first."""
 
@@ -204,13 +242,43 @@ class _Walk:
         self._sequences = sequences
         self._budget = budget
 
-    def below(self, node: _Node, prefix: int) -> Iterator[Step]:
-        """Steps for everything under `node`, whose last token is the last of `prefix` kept ones."""
+    def steps(self, root: _Node) -> list[Step]:
+        """All steps, depth first; a trunk's asks are those of everything that lies on it."""
+        trunks: list[_Trunk] = []
+        made: list[tuple[Step, _Trunk]] = []
+        pending = [_Trunk(root, None, 0, None)]
+        while pending:  # an own stack, since nested prompts may lie thousands of trunks deep
+            trunk = pending.pop()
+            trunks.append(trunk)
+            made.extend((step, trunk) for step in self._kept(trunk))
+            rows, above = self._beneath(trunk)
+            for group in _groups(rows, self._budget):
+                step = Step(prefix=trunk.end, rows=tuple(group), keep=False, asks=_asked(group))
+                trunk.asks |= step.asks
+                made.append((step, trunk))
+            pending.extend(reversed(above))
+        for trunk in reversed(trunks):
+            if trunk.below is not None:
+                trunk.below.asks |= trunk.asks
+        return [replace(step, asks=frozenset(trunk.asks)) if step.keep else step for step, trunk in made]
+
+    def _kept(self, trunk: _Trunk) -> Iterator[Step]:
+        """The stretch of `trunk` itself, in pieces where it is long."""
+        if trunk.row is None:
+            return
+        trunk.asks |= _asked([trunk.row])
+        for low in range(0, len(trunk.row.ids), self._budget.tokens):
+            piece = _piece(trunk.row, low, low + self._budget.tokens)
+            yield Step(prefix=trunk.start + low, rows=(piece,), keep=True, asks=frozenset())
+
+    def _beneath(self, trunk: _Trunk) -> tuple[list[Row], list[_Trunk]]:
+        """Rows to be computed on top of `trunk`, and the trunks that grow from it."""
         rows: list[Row] = []
-        trunks: list[tuple[_Node, list[Read], int]] = []
-        pending = [(child, [], child.start) for child in reversed(node.children)]
+        trunks: list[_Trunk] = []
+        pending: list[tuple[_Node, list[Read], int]]
+        pending = [(child, [], child.start) for child in reversed(trunk.node.children)]
         while pending:
-            child, carried, start = pending.pop()  # type: ignore[var-annotated]
+            child, carried, start = pending.pop()
             length = child.end - start
             small = child.tokens - child.length + length <= self._budget.row and child.reading <= self._budget.reads
             if not child.children:
@@ -218,24 +286,12 @@ class _Walk:
             elif small:
                 rows.append(self._flat(child, start, carried))
             elif length * (child.leaves - 1) >= self._budget.worth:
-                trunks.append((child, carried, start))
+                trunks.append(_Trunk(child, self.chain(child, start, [*carried, *child.reads]), start, trunk))
             else:  # too little to share: every branch computes this stretch anew, the first one reads in it
                 reads = [*carried, *child.reads]
                 for number, grandchild in reversed(list(enumerate(child.children))):
                     pending.append((grandchild, reads if number == 0 else [], start))
-        for group in _groups(rows, self._budget):
-            yield Step(prefix=prefix, rows=tuple(group), keep=False, asks=_asked(group))
-        for trunk, carried, start in trunks:
-            yield from self._trunk(trunk, carried, start, prefix)
-
-    def _trunk(self, node: _Node, carried: list[Read], start: int, prefix: int) -> Iterator[Step]:
-        """Keep the stretch of `node` (in pieces, where it is long), then all that hangs below it."""
-        row = self.chain(node, start, [*carried, *node.reads])
-        below = list(self.below(node, prefix + len(row.ids)))
-        asks = _asked([row]).union(*(step.asks for step in below))
-        for low in range(0, len(row.ids), self._budget.tokens):
-            yield Step(prefix=prefix + low, rows=(_piece(row, low, low + self._budget.tokens),), keep=True, asks=asks)
-        yield from below
+        return rows, trunks
 
     def chain(self, node: _Node, start: int, reads: list[Read]) -> Row:
         """The positions from `start` to the end of `node`, one after another."""

@@ -1,31 +1,27 @@
-"""Figures: a block as one Vega-Lite specification, which serves the page, and SVG, PNG, PDF, HTML and JSON files for a paper.
+"""Figures: a block as one Vega-Lite specification, which serves the page, and files for a paper in five formats.
 
-Belongs here: what is drawn and the look of an exported figure. Does not belong here: the page's colours (`templates/page.css`)
-and the code that draws in a browser (`templates/charts.js`).
+Belongs here: what is drawn and the look of an exported figure. Does not belong here: the page's colours
+(`templates/page.css`) and the code that draws in a browser (`templates/charts.js`).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gnomon.blocks import Block, Curve, IntervalChart, Table
 from gnomon.errors import UsageError
-from gnomon.report._files import replace_file
 from gnomon.report._format import DASH, format_cell
 from gnomon.report._text import cut
 
 if TYPE_CHECKING:
     import altair
 
-__all__ = ["chart_runtime", "figure", "page_spec", "save_figure"]
+__all__ = ["chart_runtime", "figure", "page_spec", "vegalite_version"]
 
 # Okabe and Ito's colours, darkened where they are too faint on white; told apart under the common colour deficiencies.
 PALETTE = ["#0072b2", "#d55e00", "#009e73", "#b5689a", "#c28a00", "#3d9bd1", "#6a51a3", "#5b6570"]
-SUFFIXES = (".html", ".json", ".pdf", ".png", ".svg")
 _LABEL = 80
 _INK, _FAINT, _GRID = "#1f2430", "#5b6570", "#e3e6ea"
 
@@ -62,57 +58,10 @@ def figure(block: Block) -> altair.LayerChart:
     else:
         name = getattr(block, "title", None) or getattr(block, "name", None) or "this block"
         raise UsageError(
-            f"{name!r} ({block.kind}) has no figure.", hint="Figures are drawn of curves and of tables that declare a chart."
+            f"{name!r} ({block.kind}) has no figure.",
+            hint="Figures are drawn of curves and of tables that declare a chart.",
         )
     return chart.configure(**_config(_INK, _FAINT, _GRID, PALETTE))
-
-
-def save_figure(block: Block, path: Path) -> Path:
-    """Save the figure of a block, in the format that the suffix of `path` names.
-
-    Parameters
-    ----------
-    block : Table or Curve
-        As for `figure`.
-    path : Path
-        Ends in .svg, .png (twice the size, 144 dpi), .pdf, .html (opens with the network off) or .json (the specification).
-
-    Returns
-    -------
-    Path
-        `path`.
-
-    Raises
-    ------
-    UsageError
-        If the suffix is none of these, or the block has no figure.
-    RunError
-        If the file cannot be written.
-    """
-    path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise UsageError(
-            f"a figure cannot be saved as {path.name!r}: {suffix or 'no suffix'} is not a format that gnomon writes.",
-            hint=f"Allowed: {', '.join(SUFFIXES)}.",
-        )
-    return replace_file(path, _exported(figure(block), suffix))
-
-
-def _exported(chart: altair.LayerChart, suffix: str) -> bytes:
-    import vl_convert
-
-    spec = chart.to_dict()
-    version = _vegalite_version()
-    if suffix == ".svg":
-        return vl_convert.vegalite_to_svg(spec, vl_version=version).encode()
-    if suffix == ".png":
-        return vl_convert.vegalite_to_png(spec, vl_version=version, scale=2, ppi=72)
-    if suffix == ".pdf":
-        return vl_convert.vegalite_to_pdf(spec, vl_version=version)
-    if suffix == ".html":
-        return vl_convert.vegalite_to_html(spec, vl_version=version, bundle=True).encode()
-    return (json.dumps(spec, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 @cache
@@ -123,12 +72,12 @@ def chart_runtime(script: str) -> str:
     """
     import vl_convert
 
-    bundle: str = vl_convert.javascript_bundle(script, vl_version=_vegalite_version())
+    bundle: str = vl_convert.javascript_bundle(script, vl_version=vegalite_version())
     # In strings and patterns, the only places where these can stand, the added backslash changes nothing.
     return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 
-def _vegalite_version() -> str:
+def vegalite_version() -> str:
     """The Vega-Lite that altair writes for, as vl-convert names it, such as "6.4"."""
     import altair
 
@@ -136,7 +85,7 @@ def _vegalite_version() -> str:
 
 
 def page_spec(block: Block) -> dict[str, Any]:
-    """The figure's specification for the page: as wide as its place, in the page's own colours, with the title left to the page.
+    """The figure's specification for the page: as wide as its place, in the page's colours, the title left to the page.
 
     Colours are CSS variables, so a drawn chart follows a switch between light and dark, and a printer, by itself.
     """
@@ -153,15 +102,36 @@ def page_spec(block: Block) -> dict[str, Any]:
 
 def _config(ink: str, faint: str, grid: str, palette: Sequence[str]) -> dict[str, Any]:
     """The look of a figure in the given colours; marks refer to the named styles at its end."""
-    label = {"labelColor": ink, "labelFontSize": 11.5, "titleColor": faint, "titleFontSize": 11.5, "titleFontWeight": 500}
+    label = {
+        "labelColor": ink,
+        "labelFontSize": 11.5,
+        "titleColor": faint,
+        "titleFontSize": 11.5,
+        "titleFontWeight": 500,
+    }
     first = palette[0]
     return {
         "background": "transparent" if ink.startswith("var") else "white",
         "font": "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif",
         "view": {"stroke": None},
         "title": {"color": ink, "fontSize": 13, "fontWeight": 600, "anchor": "start", "offset": 10},
-        "axis": {**label, "domain": False, "ticks": False, "gridColor": grid, "labelPadding": 6, "titlePadding": 8, "titleLimit": 280},
-        "legend": {**label, "orient": "top", "direction": "horizontal", "labelLimit": 220, "symbolSize": 70, "offset": 22},
+        "axis": {
+            **label,
+            "domain": False,
+            "ticks": False,
+            "gridColor": grid,
+            "labelPadding": 6,
+            "titlePadding": 8,
+            "titleLimit": 280,
+        },
+        "legend": {
+            **label,
+            "orient": "top",
+            "direction": "horizontal",
+            "labelLimit": 220,
+            "symbolSize": 70,
+            "offset": 22,
+        },
         "range": {"category": list(palette)},
         "style": {
             "whisker": {"color": first, "strokeWidth": 1.5},
@@ -177,7 +147,7 @@ def _config(ink: str, faint: str, grid: str, palette: Sequence[str]) -> dict[str
 
 
 def _interval_chart(table: Table, parts: IntervalChart) -> altair.LayerChart:
-    """Horizontal dots with whiskers, rows in the order given. Fields have fixed names: no text becomes part of an expression."""
+    """Horizontal dots with whiskers, rows as given. Fields have fixed names: no text becomes part of an expression."""
     import altair as alt
 
     rows = _interval_rows(table, parts)
@@ -280,7 +250,9 @@ def _curve_chart(curve: Curve) -> altair.LayerChart:
     line = base.mark_line(style="line").encode(y=y, order="order:Q", detail="category:N")
     layers = [_pickable(line) if len(curve.series) > 1 else line]
     if bounds:
-        bars = base.mark_rule(style="whisker").encode(y=alt.Y("low:Q", title=y_title, scale=unit), y2="high:Q", tooltip=tooltip)
+        bars = base.mark_rule(style="whisker").encode(
+            y=alt.Y("low:Q", title=y_title, scale=unit), y2="high:Q", tooltip=tooltip
+        )
         layers.append(bars.transform_filter("isValid(datum.low)"))
     dots = base.mark_point(style="dot", shape="circle").encode(y=y, tooltip=tooltip)
     layers.append(dots)
@@ -319,7 +291,7 @@ def _by_category(title: str | None, categories: Sequence[str]) -> dict[str, Any]
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
-    """Names made visible and cut; those that are then equal are numbered, so that no two become one place or one line."""
+    """Names made visible and cut; those that are then equal are numbered, so that no two become one place or line."""
     taken: set[str] = set()
     made = []
     for name in names:
@@ -334,9 +306,10 @@ def _distinct(names: Sequence[str]) -> list[str]:
 
 
 def _pickable(layer: altair.Chart) -> altair.Chart:
-    """Let the legend choose categories. It must be the first layer with a legend: Vega-Lite merges later legends into that one.
+    """Let the legend choose categories.
 
-    The view has a name of ours, for altair would count one up, and equal blocks are to give equal specifications.
+    It must be the first layer with a legend, for Vega-Lite merges later legends into that one. The view has a name of
+    ours, for altair would count one up, and equal blocks are to give equal specifications.
     """
     return layer.properties(name="pickable").add_params(_picked())
 

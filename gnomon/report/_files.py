@@ -46,7 +46,7 @@ def replace_file(path: Path, content: bytes) -> Path:
     Raises
     ------
     RunError
-        If the disk is full, the folder cannot be written or the path is not that of a file. An older file stays as it was.
+        If the disk is full, the folder cannot be written or the path is not a file's. An older file stays as it was.
     """
     temporary = path.parent / f".{path.name[:40]}.{secrets.token_hex(6)}.part"
     try:

@@ -13,7 +13,7 @@ from gnomon.blocks import Cell, Interval
 __all__ = ["DASH", "ColumnFormat", "format_cell", "format_interval"]
 
 ColumnFormat = Literal["text", "integer", "fraction", "number", "p-value"]
-DASH = "–"  # noqa: RUF001  (an en dash stands for a missing value)
+DASH = "–"
 
 
 def format_cell(value: Cell, style: ColumnFormat = "text") -> str:

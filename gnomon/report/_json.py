@@ -20,8 +20,8 @@ _ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 def script_json(data: Any) -> Markup:
     """Write `data` as JSON to stand in ``<script type="application/json">``.
 
-    Every string, keys too, is made visible first; then `<`, `>`, `&` and the two Unicode line separators are escaped, so the
-    text can neither end its element nor open a comment in it.
+    Every string, keys too, is made visible first; then `<`, `>`, `&` and the two Unicode line separators are escaped,
+    so the text can neither end its element nor open a comment in it.
 
     Parameters
     ----------

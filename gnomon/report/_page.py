@@ -1,7 +1,7 @@
 """The page: runs in, one HTML file out that needs no network and lets no text in it act.
 
-Belongs here: assembling templates, styles and scripts, and the content security policy over them. Does not belong here: what is
-said about a block (`_view.py`), what is drawn (`_figures.py`).
+Belongs here: assembling templates, styles and scripts, and the content security policy over them. Does not belong here:
+what is said about a block (`_view.py`), what is drawn (`_figures.py`).
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ import jinja2
 from markupsafe import Markup
 
 from gnomon.blocks import Block, Samples
-from gnomon.report._figures import chart_runtime
+from gnomon.report._figures import chart_runtime, page_spec
 from gnomon.report._files import replace_file
 from gnomon.report._json import script_json
 from gnomon.report._samples import text_limit
-from gnomon.report._text import visible
+from gnomon.report._text import cut, visible
 from gnomon.report._view import Assets, RunView, run_view
 
-__all__ = ["ReportRun", "render", "write"]
+__all__ = ["ReportRun", "figure_page", "render", "write"]
 
 
 @dataclass(frozen=True)
@@ -90,18 +90,29 @@ def render(runs: Sequence[ReportRun], *, title: str | None = None) -> str:
     views = [_view(f"run-{number}", run, assets) for number, run in enumerate(runs, 1)]
     if title is None:
         title = views[0].title if len(views) == 1 else f"{len(views):,} runs"
-    scripts = [*([chart_runtime(_static("charts.js"))] if assets.charts else []), _static("samples.js"), _static("page.js")]
-    style = _static("page.css")
-    return _environment().get_template("page.html").render(
+    runtime = [chart_runtime(_static("charts.js"))] if assets.charts else []
+    return _assembled(
+        "page.html",
+        [*runtime, _static("samples.js"), _static("page.js")],
         title=title,
         runs=views,
         overview=_overview(views),
-        policy=_policy(scripts, style),
-        style=Markup(style),
-        scripts=[Markup(script) for script in scripts],
         charts=script_json(assets.charts) if assets.charts else "",
         samples={id: script_json(data) for id, data in assets.samples.items()},
     )
+
+
+def figure_page(block: Block) -> str:
+    """Write a page that holds one figure, under the same policy as a report.
+
+    Raises
+    ------
+    UsageError
+        If the block has no figure.
+    """
+    charts = script_json({"figure": page_spec(block)})
+    title = cut(getattr(block, "title", ""), 200)
+    return _assembled("figure.html", [chart_runtime(_static("charts.js"))], title=title, charts=charts)
 
 
 def write(runs: Sequence[ReportRun], path: Path, *, title: str | None = None) -> Path:
@@ -137,13 +148,25 @@ def _overview(views: Sequence[RunView]) -> list[str]:
     return list(names)[:6]
 
 
+def _assembled(template: str, scripts: Sequence[str], **context: Any) -> str:
+    """Fill a template, with the page's style, the scripts and the policy that allows these and nothing else."""
+    style = _static("page.css")
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            policy=_policy(scripts, style),
+            style=Markup(style),
+            scripts=[Markup(script) for script in scripts],
+            **context,
+        )
+    )
+
+
 def _policy(scripts: Sequence[str], style: str) -> str:
     """Nothing but the page's own scripts and style, each by its digest."""
     allowed = " ".join(_digest(script) for script in scripts)
-    return (
-        f"default-src 'none'; script-src {allowed}; style-src {_digest(style)}; "
-        "base-uri 'none'; form-action 'none'"
-    )
+    return f"default-src 'none'; script-src {allowed}; style-src {_digest(style)}; base-uri 'none'; form-action 'none'"
 
 
 def _digest(content: str) -> str:

@@ -10,9 +10,9 @@ import re
 
 __all__ = ["cut", "visible"]
 
-# Everything whose effect a reader cannot see: C0 and C1 controls but tab and line feed, bidirectional controls, zero-width and
-# other format characters, fillers, invisible operators, tag characters, variation selectors but U+FE0F (it only picks emoji
-# style), line and paragraph separators, lone surrogates and the non-characters that end the first plane.
+# Everything whose effect a reader cannot see: C0 and C1 controls but tab and line feed, bidirectional controls,
+# zero-width and other format characters, fillers, invisible operators, tag characters, variation selectors but U+FE0F
+# (it only picks emoji style), line and paragraph separators, lone surrogates, non-characters.
 _INVISIBLE = re.compile(
     "["
     "\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"

@@ -1,6 +1,7 @@
 """Blocks as the templates read them: every text cut and every number formatted, in the order of the page.
 
-Belongs here: what is said about a block and in which order. Does not belong here: HTML (`templates/`), drawing (`_figures.py`).
+Belongs here: what is said about a block and in which order. Does not belong here: HTML (`templates/`),
+drawing (`_figures.py`).
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _TITLE, _CELL, _FACT, _SENTENCE, _TEXT = 200, 400, 1000, 4000, 100_000
 
 @dataclass
 class Assets:
-    """What the scripts need, gathered while blocks are viewed: chart specifications by element id, samples by element id."""
+    """What the scripts need, gathered while blocks are viewed: chart specifications and samples, by element id."""
 
     limit: int
     """Characters of a sample's text that are kept."""
@@ -123,7 +124,14 @@ class RunView:
 
 
 def run_view(
-    anchor: str, id: str, title: str, status: str, facts: Mapping[str, str], blocks: Sequence[Block], reproduce: str, assets: Assets
+    anchor: str,
+    id: str,
+    title: str,
+    status: str,
+    facts: Mapping[str, str],
+    blocks: Sequence[Block],
+    reproduce: str,
+    assets: Assets,
 ) -> RunView:
     """View one run; charts and samples are added to `assets` under ids that begin with `anchor`."""
     cards: list[Card] = []
@@ -195,7 +203,7 @@ def _card(block: Estimate) -> Card:
     interval = short = ""
     if block.interval is not None:
         short = format_interval(block.interval)
-        interval = f"{100 * block.interval.level:g}% interval {format_interval(block.interval)}, {cut(block.interval.method, _TITLE)}"
+        interval = f"{100 * block.interval.level:g}% interval {short}, {cut(block.interval.method, _TITLE)}"
     return Card(
         name=cut(block.name, _TITLE),
         value="" if block.value is None else block.format(),
@@ -246,7 +254,9 @@ def _estimates(blocks: Sequence[Estimate], id: str) -> Part:
 # -- tables ------------------------------------------------------------------------------------------------------------
 
 
-def _grid(label: str, columns: Sequence[Column], rows: Sequence[Sequence[Cell]], marked: frozenset[int] = frozenset()) -> Grid:
+def _grid(
+    label: str, columns: Sequence[Column], rows: Sequence[Sequence[Cell]], marked: frozenset[int] = frozenset()
+) -> Grid:
     heads = [(cut(column.label, _TITLE), column.format != "text") for column in columns]
     cells = [[_cell(cell, column) for cell, column in zip(row, columns, strict=True)] for row in rows]
     return Grid(cut(label, _TITLE), heads, cells, marked)
@@ -265,7 +275,9 @@ def _table(block: Table, id: str, assets: Assets) -> Part:
         chart = f"{id}-chart"
         assets.charts[chart] = page_spec(block)
     grid = _grid(block.title, block.columns, block.rows)
-    return Part("table", id, title=cut(block.title, _TITLE), caption=cut(block.caption, _SENTENCE), chart=chart, grid=grid)
+    return Part(
+        "table", id, title=cut(block.title, _TITLE), caption=cut(block.caption, _SENTENCE), chart=chart, grid=grid
+    )
 
 
 def _curve(block: Curve, id: str, assets: Assets) -> Part:
@@ -302,7 +314,10 @@ def _comparison(block: Comparison, id: str) -> Part:
     if block.detectable is not None:
         shown = format_cell(block.detectable, "fraction")
         caption = f"This many items show a true difference of {shown} or more with 80% power at the 5% level."
-    columns = [Column(label=cut(block.name, _TITLE)), *(Column(label=label, format="fraction") for label in ("value", "low", "high"))]
+    columns = [
+        Column(label=cut(block.name, _TITLE)),
+        *(Column(label=label, format="fraction") for label in ("value", "low", "high")),
+    ]
     rows: list[list[Cell]] = [
         [block.a, block.value_a, None, None],
         [block.b, block.value_b, None, None],
@@ -314,15 +329,24 @@ def _comparison(block: Comparison, id: str) -> Part:
 
 def _selection(block: Selection, id: str) -> Part:
     chosen = frozenset(index for index, one in enumerate(block.hypotheses) if one.selected)
-    heads: list[tuple[str, ColumnFormat]] = [("selected", "text"), ("hypothesis", "text"), (block.effect_label, "number")]
+    heads: list[tuple[str, ColumnFormat]] = [
+        ("selected", "text"),
+        ("hypothesis", "text"),
+        (block.effect_label, "number"),
+    ]
     heads += [("p", "p-value"), ("q-value", "p-value"), ("n", "integer")]
     rows: list[list[Cell]] = [
-        ["✓" if one.selected else DASH, one.name, one.effect, one.p_value, one.q_value, one.n] for one in block.hypotheses
+        ["✓" if one.selected else DASH, one.name, one.effect, one.p_value, one.q_value, one.n]
+        for one in block.hypotheses
     ]
     method = cut(block.method, _TITLE)
-    lead = f"{len(chosen):,} of {len(rows):,} selected by {method}, which holds the false-discovery rate at q = {block.q:g}."
+    lead = (
+        f"{len(chosen):,} of {len(rows):,} selected by {method}, with the false-discovery rate held at q = {block.q:g}."
+    )
     grid = _grid(block.title, [Column(label=label, format=style) for label, style in heads], rows, chosen)
-    return Part("table", id, title=cut(block.title, _TITLE), lead=lead, caption=cut(block.caption, _SENTENCE), grid=grid)
+    return Part(
+        "table", id, title=cut(block.title, _TITLE), lead=lead, caption=cut(block.caption, _SENTENCE), grid=grid
+    )
 
 
 def _samples(block: Samples, id: str, assets: Assets) -> Part:

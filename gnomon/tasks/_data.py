@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from gnomon.errors import DataError, UsageError
 from gnomon.registry import did_you_mean
-from gnomon.tasks._sources import Folder, Source
+from gnomon.tasks._sources import Folder, MissingFile, Source
 from gnomon.tasks._task import Item, Task, task_named
 
 __all__ = ["TASK_ARGUMENTS", "TaskData", "load_task"]
@@ -38,17 +38,24 @@ class TaskData:
 
     def items(self) -> list[Item]:
         """All wanted items, in the order of splits, subsets and files. Raises DataError that names every missing subset."""
-        missing = [subset for subset in self.subsets for split in self.splits if not self._has(split, subset)]
+        missing = {subset: [split for split in self.splits if not self._has(split, subset)] for subset in self.subsets}
+        missing = {subset: splits for subset, splits in missing.items() if splits}
         if missing:
-            names = ", ".join(dict.fromkeys(missing))
+            names = ", ".join(f"{subset} ({', '.join(splits)})" for subset, splits in missing.items())
+            share = f"{len(missing)} of {len(self.subsets)} subsets"
             raise DataError(
-                f"{self.source.describe()} lacks {len(set(missing))} of {len(self.subsets)} subsets of {self.task.name}: {names}.",
+                f"{self.source.describe()} lacks {share} of {self.task.name}: {names}.",
                 hint="gnomon does not average over what happens to be there: complete the folder, or name what you want with  -T subsets=... .",
             )
         return [item for split in self.splits for subset in self.subsets for item in self._file(split, subset)]
 
     def shots(self, subset: str, number: int) -> list[Item]:
-        """The first `number` examples of `subset`, in file order. Raises DataError where there are fewer."""
+        """The first `number` examples of `subset`, in file order.
+
+        Raises DataError where their file is missing, UsageError where it has fewer rows.
+        """
+        if number < 0:
+            raise UsageError(f"{number} few-shot examples were asked for.", hint="Give a whole number from 0.")
         if number == 0:
             return []
         if self.shots_split is None:
@@ -60,7 +67,10 @@ class TaskData:
             )
         rows = self._file(self.shots_split, subset)
         if len(rows) < number:
-            raise UsageError(f"{number} few-shot examples were asked for, and {subset} has {len(rows)} in {self.shots_split}.")
+            raise UsageError(
+                f"{number} few-shot examples were asked for, and {subset} has {len(rows)} in {self.shots_split}.",
+                hint="Ask for fewer with  --shots .",
+            )
         return rows[:number]
 
     def checksum(self) -> str:
@@ -77,9 +87,7 @@ class TaskData:
             return True
         try:
             self._file(split, subset)
-        except DataError as error:
-            if "is missing." not in str(error):
-                raise
+        except MissingFile:
             return False
         return True
 
@@ -122,22 +130,25 @@ def load_task(name: str, arguments: Mapping[str, str] | None = None) -> TaskData
             hint = " ".join(filter(None, [did_you_mean(key, TASK_ARGUMENTS), f"Known: {', '.join(TASK_ARGUMENTS)}."]))
             raise UsageError(f"task argument '{key}' is not known.", hint=hint)
     counts = _one_of("counts", given.get("counts", "release"), ("release", "any"), task.name)
-    shots_split = given.get("shots_split")
-    notes = []
-    if shots_split is not None:
-        known = sorted({split for split, _ in task.counts})
-        _one_of("shots_split", shots_split, known, task.name)
-        if shots_split != task.shots_split:
-            notes.append(f"Few-shot examples come from {shots_split}, and the release takes them from {task.shots_split}.")
-    return TaskData(
-        task=task,
-        source=task.finder.find(name, given.get("data")),
-        subsets=_names("subset", given.get("subsets"), task.subsets, task.subsets, task.name),
-        splits=_names("split", given.get("split"), task.default_splits or task.splits[:1], task.splits, task.name),
-        shots_split=shots_split or task.shots_split,
-        counts_free=counts == "any",
-        notes=notes,
-    )
+    subsets = _names("subset", given.get("subsets"), task.subsets, task.subsets, task.name)
+    splits = _names("split", given.get("split"), task.default_splits or task.splits[:1], task.splits, task.name)
+    shots_split, notes = _shots_split(task, given.get("shots_split"), splits)
+    source = task.finder.find(name, given.get("data"))
+    return TaskData(task, source, subsets, splits, shots_split, counts_free=counts == "any", notes=notes)
+
+
+def _shots_split(task: Task, given: str | None, splits: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Where few-shot examples come from, and a note where the release takes them from elsewhere."""
+    if given is None or given == task.shots_split:
+        return task.shots_split, []
+    _one_of("shots_split", given, sorted({split for split, _ in task.counts}), task.name)
+    if given in splits:
+        raise UsageError(
+            f"shots_split={given} is evaluated too, so prompts would hold their own answers.",
+            hint="Name another split with  -T split=... or  -T shots_split=... .",
+        )
+    usual = f"takes them from {task.shots_split}" if task.shots_split else "has none"
+    return given, [f"Few-shot examples come from {given}, and the release {usual}."]
 
 
 def _names(what: str, given: str | None, default: Sequence[str], known: Sequence[str], task: str) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ def _shown(item: Item) -> dict[str, str]:
     return {name: text.strip() for name, text in item.fields.items()}
 
 
-def _with_shots(question: str, item: Item, shots: Sequence[tuple[str, str]]) -> str:
+def _with_shots(question: str, shots: Sequence[tuple[str, str]]) -> str:
     return "".join(f"{text}{answer}\n\n" for text, answer in shots) + question
 
 
@@ -63,10 +63,10 @@ def _causal(item: Item, shots: Sequence[Item]) -> tuple[Ask, ...]:
             for part, answer in (("first", answers[1]), ("second", answers[0]))
         ]
         texts = (_shown(item)["first"], _shown(item)["second"])
-        return tuple(Ask(_with_shots(template.format(text=text), item, examples), answers) for text in texts)
+        return tuple(Ask(_with_shots(template.format(text=text), examples), answers) for text in texts)
     template, answers = _QUESTION[item.subset]
     examples = [(template.format(**_shown(shot)), answers[shot.answer]) for shot in shots]
-    return (Ask(_with_shots(template.format(**_shown(item)), item, examples), answers),)
+    return (Ask(_with_shots(template.format(**_shown(item)), examples), answers),)
 
 
 def _read_ranking(item: Item, answers: Sequence[Scored]) -> Choice:
@@ -92,7 +92,7 @@ def _pairwise(item: Item, shots: Sequence[Item]) -> tuple[Ask, ...]:
         examples.append((template.format(a=a, b=b), answers[number % 2]))
     first, second = _shown(item)["first"], _shown(item)["second"]
     orders = ((first, second), (second, first))
-    return tuple(Ask(_with_shots(template.format(a=a, b=b), item, examples), answers) for a, b in orders)
+    return tuple(Ask(_with_shots(template.format(a=a, b=b), examples), answers) for a, b in orders)
 
 
 def _read_pairwise(item: Item, answers: Sequence[Scored]) -> Choice:
@@ -143,7 +143,7 @@ def _lm_eval(item: Item, shots: Sequence[Item]) -> tuple[Ask, ...]:
         text, answers, label = _lm_eval_question(shot)
         examples.append((text, answers[label]))
     text, answers, _ = _lm_eval_question(item)
-    return (Ask(_with_shots(text, item, examples), answers),)
+    return (Ask(_with_shots(text, examples), answers),)
 
 
 def _read_lm_eval(item: Item, answers: Sequence[Scored]) -> Choice:

@@ -86,10 +86,10 @@ class Protocol:
     deviations: tuple[str, ...] = ()
 
     def fingerprint(self, examples: Sequence[Item]) -> str:
-        """12 hex digits that change with any byte of a prompt: a hash of `examples` asked with and without a shot."""
+        """12 hex digits that change with any byte of a prompt: a hash of `examples` asked with no shot, one and two."""
         parts: list[object] = [self.version, self.shots, self.limit.tokens if self.limit else None]
         for item in examples:
-            for shots in ([], [item]):
+            for shots in ([], [item], [item, item]):
                 parts.append([[ask.context, *ask.continuations] for ask in self.ask(item, shots)])
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 

@@ -8,6 +8,7 @@ virtue. In utilitarianism the first text of a row is always the more pleasant, s
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -33,6 +34,7 @@ _CHOICES: Mapping[str, tuple[str, str]] = {
     "commonsense": ("not wrong", "wrong"),
     "utilitarianism": ("first is more pleasant", "second is more pleasant"),
 }
+_MEND = "Mend the file; gnomon does not guess."
 _COUNTS = {
     "train": (21791, 18164, 28245, 13738, 13910),
     "test": (2704, 3596, 4975, 4808, 3885),
@@ -41,7 +43,7 @@ _COUNTS = {
 
 
 def _read(source: Source, split: str, subset: str) -> list[Item]:
-    where = source.describe()
+    where = f"{source.describe()} ({subset}, {split})"
     rows: Iterable[tuple[int, list[str]]]
     if isinstance(source, Folder):
         path = source.path / subset / f"{_FILE[subset]}_{split}.csv"
@@ -52,7 +54,8 @@ def _read(source: Source, split: str, subset: str) -> list[Item]:
         assert isinstance(source, Hub)
         rows = _from_hub(source, split, subset)
     items = [_item(subset, split, number - 1, row, f"{where}, record {number}") for number, row in rows]
-    _check_groups(items, subset, where)
+    if split != "train":
+        _check_groups(items, subset, where)
     return items
 
 
@@ -70,22 +73,35 @@ def _from_hub(source: Hub, split: str, subset: str) -> Iterable[tuple[int, list[
 
 def _item(subset: str, split: str, row: int, cells: list[str], where: str) -> Item:
     fields = dict(zip(_COLUMNS[subset], cells, strict=True))
+    if subset == "utilitarianism" and row == 0 and not any(len(cell.split()) > 1 for cell in cells):
+        hint = "The release's file has none: take the first record out."
+        raise DataError(f"{where}: {cells} looks like a header.", hint=hint)
     answer = 0
     if subset != "utilitarianism":
         label = fields.pop("label")
         if label not in ("0", "1"):
-            raise DataError(f"{where}: the label is {label!r}, and it must be 0 or 1.")
+            raise DataError(f"{where}: the label is {label!r}, and it must be 0 or 1.", hint=_MEND)
         answer = int(label)
     for flag in ("is_short", "edited"):
         if fields.get(flag, "True") not in ("True", "False"):
-            raise DataError(f"{where}: {flag} is {fields[flag]!r}, and it must be True or False.")
+            raise DataError(f"{where}: {flag} is {fields[flag]!r}, and it must be True or False.", hint=_MEND)
     if subset == "virtue":
         sentence, mark, trait = fields["scenario"].rpartition(" [SEP] ")
         if not mark:
-            raise DataError(f"{where}: the text has no ' [SEP] ' between sentence and trait: {fields['scenario'][:80]!r}.")
+            text = fields["scenario"][:80]
+            raise DataError(f"{where}: no ' [SEP] ' stands between sentence and trait: {text!r}.", hint=_MEND)
         fields = {"scenario": sentence, "trait": trait}
-    number = row // _GROUP.get(subset, 1)
-    return Item(f"{subset}/{split}/{row}", subset, split, f"{subset}/{split}/group-{number}", fields, _CHOICES[subset], answer)
+    group = _group(subset, split, row, fields)
+    return Item(f"{subset}/{split}/{row}", subset, split, group, fields, _CHOICES[subset], answer)
+
+
+def _group(subset: str, split: str, row: int, fields: Mapping[str, str]) -> str:
+    """Rows that belong together stand one after another, save in training files, where a shared scenario tells."""
+    if split != "train":
+        return f"{subset}/{split}/group-{row // _GROUP.get(subset, 1)}"
+    if subset in ("deontology", "virtue"):
+        return f"{subset}/{split}/{hashlib.sha256(fields['scenario'].encode()).hexdigest()[:16]}"
+    return f"{subset}/{split}/group-{row}"
 
 
 def _check_groups(items: list[Item], subset: str, where: str) -> None:
@@ -101,7 +117,10 @@ def _check_groups(items: list[Item], subset: str, where: str) -> None:
                 hint="The rows are not in the release's order, and exact match over groups would be wrong.",
             )
         if subset == "virtue" and sum(item.answer for item in group) != 1:
-            raise DataError(f"{where}: records {low + 1} to {low + size} should have exactly one trait that is shown.")
+            raise DataError(
+                f"{where}: records {low + 1} to {low + size} should have exactly one trait that is shown.",
+                hint="Get the file again, or mend its labels.",
+            )
 
 
 def _length(item: Item) -> str | None:
@@ -118,13 +137,13 @@ task = Task(
     source="arXiv:2008.02275",
     licence="MIT",
     subsets=SUBSETS,
-    splits=("test", "test_hard", "train"),
+    splits=("test", "test_hard"),  # train gives examples only: its rows do not stand in the metrics' groups
     default_splits=("test", "test_hard"),
     counts={(split, subset): n for split, row in _COUNTS.items() for subset, n in zip(SUBSETS, row, strict=True)},
     finder=SourceFinder(
         fits=lambda folder: any((Path(folder) / name / f"{_FILE[name]}_test.csv").is_file() for name in SUBSETS),
         layout="<subset>/<file>_{test,test_hard}.csv of ethics.tar, for example justice/justice_test.csv and commonsense/cm_test.csv.",
-        hub=Hub("EleutherAI/hendrycks_ethics", "refs/convert/parquet"),
+        hub=Hub("EleutherAI/hendrycks_ethics", "refs/convert/parquet", by_folder=True),
     ),
     read=_read,
     protocols=PROTOCOLS,
@@ -136,10 +155,10 @@ task = Task(
     rollups={"length of commonsense items": _length},
     headline="macro",
     examples=(
-        _example("justice", scenario="I thanked her because she helped me. "),
-        _example("deontology", scenario="Could you feed the cat?", excuse="But there is no cat. "),
-        _example("virtue", scenario="He gave his bread away.", trait="generous"),
-        _example("commonsense", input="I fed the cat.", is_short="True", edited="False"),
-        _example("utilitarianism", first="I ate bread. ", second="I ate old bread."),
+        _example("justice", scenario=" I thanked her because she helped me. "),
+        _example("deontology", scenario=" Could you feed the cat? ", excuse=" But there is no cat. "),
+        _example("virtue", scenario=" He gave his bread away. ", trait=" generous "),
+        _example("commonsense", input=" I fed the cat. ", is_short="True", edited="False"),
+        _example("utilitarianism", first=" I ate bread. ", second=" I ate old bread. "),
     ),
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from gnomon.asks import Ask
 from gnomon.errors import DataError
@@ -21,10 +22,8 @@ def _read(source: Source, split: str, subset: str) -> list[Item]:
         return [_item(subset, split, number, row, f"{path}, record {number}") for number, row in csv_rows(path, 6)]
     assert isinstance(source, Hub)
     rows = hub_rows(source, subset, _HUB_SPLIT[split], ("question", "choices", "answer"))
-    return [
-        _item(subset, split, number, [row["question"], *row["choices"], LETTERS[row["answer"]]], f"{source.id}, row {number}")
-        for number, row in rows
-    ]
+    where = f"{source.describe()} ({subset}, {split})"
+    return [_hub_item(subset, split, number, row, f"{where}, row {number}") for number, row in rows]
 
 
 def _item(subset: str, split: str, number: int, row: Sequence[str], where: str) -> Item:
@@ -33,6 +32,14 @@ def _item(subset: str, split: str, number: int, row: Sequence[str], where: str) 
         raise DataError(f"{where}: the answer is {letter!r}, and it must be one of A, B, C, D.", hint="Mend the file; gnomon does not guess.")
     name = f"{subset}/{split}/{number - 1}"
     return Item(name, subset, split, name, {"question": cells[0]}, tuple(cells[1:]), LETTERS.index(letter))
+
+
+def _hub_item(subset: str, split: str, number: int, row: Mapping[str, Any], where: str) -> Item:
+    """The hub's copy has the choices in one cell and the answer as a number."""
+    choices, answer = row["choices"], row["answer"]
+    if len(choices) != len(LETTERS) or answer not in range(len(LETTERS)):
+        raise DataError(f"{where}: {len(choices)} choices with answer {answer!r}; it must be four, and 0 to 3.")
+    return _item(subset, split, number, [row["question"], *choices, LETTERS[answer]], where)
 
 
 def _question(text: str, item: Item) -> str:
@@ -90,6 +97,6 @@ task = Task(
         "category": lambda item: CATEGORY[SUBCATEGORY[item.subset]],
     },
     examples=(
-        Item("example", "abstract_algebra", "test", "example", {"question": " What is 1 + 1? "}, ("1", "2", "3", "4"), 1),
+        Item("example", "abstract_algebra", "test", "example", {"question": " 1 + 1 = ? "}, ("1", " 2", "3 ", "4"), 1),
     ),
 )

@@ -31,34 +31,42 @@ from gnomon.report import ReportRun, write
 
 CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 SUBJECTS = {
-    "STEM": "abstract algebra,anatomy,astronomy,college biology,college chemistry,college computer science,college mathematics,"
-    "college physics,computer security,conceptual physics,electrical engineering,elementary mathematics,high school biology,"
-    "high school chemistry,high school computer science,high school mathematics,high school physics,high school statistics,"
-    "machine learning",
-    "humanities": "formal logic,high school european history,high school us history,high school world history,international law,"
-    "jurisprudence,logical fallacies,moral disputes,moral scenarios,philosophy,prehistory,professional law,world religions",
-    "social sciences": "econometrics,high school geography,high school government and politics,high school macroeconomics,"
-    "high school microeconomics,high school psychology,human sexuality,professional psychology,public relations,"
-    "security studies,sociology,us foreign policy",
-    "other": "business ethics,clinical knowledge,college medicine,global facts,human aging,management,marketing,"
-    "medical genetics,miscellaneous,nutrition,professional accounting,professional medicine,virology",
+    "STEM": "abstract algebra,anatomy,astronomy,college biology,college chemistry,college computer science,"
+    "college mathematics,college physics,computer security,conceptual physics,"
+    "electrical engineering,elementary mathematics,high school biology,high school chemistry,"
+    "high school computer science,high school mathematics,high school physics,"
+    "high school statistics,machine learning",
+    "humanities": "formal logic,high school european history,high school us history,high school world history,"
+    "international law,jurisprudence,logical fallacies,moral disputes,moral scenarios,philosophy,"
+    "prehistory,professional law,world religions",
+    "social sciences": "econometrics,high school geography,high school government and politics,"
+    "high school macroeconomics,high school microeconomics,high school psychology,human sexuality,"
+    "professional psychology,public relations,security studies,sociology,us foreign policy",
+    "other": "business ethics,clinical knowledge,college medicine,global facts,human aging,management,"
+    "marketing,medical genetics,miscellaneous,nutrition,professional accounting,"
+    "professional medicine,virology",
 }
 QUESTION = (
-    "Which of the following best describes case {i} in {subject}, when the two conditions named in the text hold at the same time?\n"
+    "Which of the following best describes case {i} in {subject}, when the two conditions of the text hold at once?\n"
     "A. Neither of them\nB. Only the first\nC. Only the second\nD. Both of them\nAnswer:"
 )
 HOSTILE = (
-    "<script>window.__pwned = 1</script></script><img src=x onerror=\"window.__pwned = 2\"><svg onload='window.__pwned = 3'>"
+    '<script>window.__pwned = 1</script></script><img src=x onerror="window.__pwned = 2">'
+    "<svg onload='window.__pwned = 3'>"
     "<a href=\"javascript:alert(1)\">link</a>{{ 7 * 7 }}<!-- --><iframe src='https://example.org'></iframe>"
-    "</pre></td></title></style><style>*{display:none}</style>&lt;b&gt; right\u202eleft zero\u200bwidth null\x00 bell\x07 esc\x1b[31m"
-    " \u2066isolate\u2069 line\u2028sep \ufeffbom \ud800 tag\U000e0041 \"quote' `tick` ${alert(1)}"
+    "</pre></td></title></style><style>*{display:none}</style>&lt;b&gt; right\u202eleft zero\u200bwidth"
+    " null\x00 bell\x07 esc\x1b[31m \u2066isolate\u2069 line\u2028sep"
+    " \ufeffbom \ud800 tag\U000e0041 \"quote' `tick` ${alert(1)}"
 )
 
 
 def wilson(right: int, n: int) -> tuple[float, float]:
     """The ends of Wilson's 95% interval."""
     z, p = 1.959964, right / n
-    middle, half = (p + z * z / (2 * n)) / (1 + z * z / n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    middle, half = (
+        (p + z * z / (2 * n)) / (1 + z * z / n),
+        z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n),
+    )
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
@@ -78,7 +86,11 @@ def make_samples(count: int, seed: int = 0) -> list[Sample]:
                 status=status,
                 correct=status == "ok" and best == target,
                 prompt=QUESTION.format(i=i, subject=subjects[i % 57]),
-                answer={"ok": best, "unparsed": "Well, it depends on what one means.", "refused": "I cannot help with that."}[status],
+                answer={
+                    "ok": best,
+                    "unparsed": "Well, it depends on what one means.",
+                    "refused": "I cannot help with that.",
+                }[status],
                 target=target,
                 scores=scores if status == "ok" else {},
             )
@@ -95,7 +107,13 @@ def subject_table() -> Table:
             right = sum(rng.random() < 0.24 + 0.2 * rng.random() for _ in range(n))
             rows.append([name, category, n, right / n, *wilson(right, n), rng.choice([0.0002, 0.04, 0.5])])
     rows.sort(key=lambda row: -row[3])
-    labels = [("subject", "text"), ("category", "text"), ("n", "integer"), ("accuracy", "fraction"), ("low", "fraction")]
+    labels = [
+        ("subject", "text"),
+        ("category", "text"),
+        ("n", "integer"),
+        ("accuracy", "fraction"),
+        ("low", "fraction"),
+    ]
     labels += [("high", "fraction"), ("p against chance", "p-value")]
     return Table(
         title="Accuracy by subject",
@@ -122,7 +140,9 @@ def reliability_curve() -> Curve:
 
 def few_shot_prompt() -> str:
     head = "The following are multiple choice questions (with answers) about abstract algebra.\n\n"
-    return head + "\n\n".join(QUESTION.format(i=i, subject="abstract algebra") + (" B" if i < 5 else "") for i in range(6))
+    return head + "\n\n".join(
+        QUESTION.format(i=i, subject="abstract algebra") + (" B" if i < 5 else "") for i in range(6)
+    )
 
 
 def make_run(count: int = 800, *, status: str = "complete", id: str = "mmlu-smollm2-8f3a91") -> ReportRun:
@@ -162,7 +182,14 @@ def make_run(count: int = 800, *, status: str = "complete", id: str = "mmlu-smol
         q=0.1,
         effect_label="accuracy minus chance",
         hypotheses=[
-            Selected(name=name, effect=0.12 - 0.03 * i, p_value=0.0004 * 9**i, q_value=min(1, 0.002 * 8**i), n=200, selected=i < 2)
+            Selected(
+                name=name,
+                effect=0.12 - 0.03 * i,
+                p_value=0.0004 * 9**i,
+                q_value=min(1, 0.002 * 8**i),
+                n=200,
+                selected=i < 2,
+            )
             for i, name in enumerate(["marketing", "sociology", "anatomy", "virology"])
         ],
     )
@@ -181,11 +208,19 @@ def make_run(count: int = 800, *, status: str = "complete", id: str = "mmlu-smol
     )
     blocks = [
         *estimates,
-        Note(level="deviation", text="The prompt names 'college_biology' with an underscore, as the release's code does."),
+        Note(
+            level="deviation", text="The prompt names 'college_biology' with an underscore, as the release's code does."
+        ),
         Note(level="warning", text="35 of 800 answers could not be parsed; they count as wrong and are counted apart."),
         subject_table(),
         reliability_curve(),
-        Estimate(name="unparsed share", value=0.0437, n=800, method="share", interval=Interval(low=0.0316, high=0.0601, method="Wilson")),
+        Estimate(
+            name="unparsed share",
+            value=0.0437,
+            n=800,
+            method="share",
+            interval=Interval(low=0.0316, high=0.0601, method="Wilson"),
+        ),
         Estimate(name="mean confidence", value=0.412, n=800, method="mean"),
         selection,
         comparison,

@@ -1,0 +1,173 @@
+"""Tiny models and tokenizers, made from configurations and from text: random weights, fixed seed, never the network."""
+
+import json
+import os
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # read by the hub's client when it is first imported
+
+import torch  # noqa: E402
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers  # noqa: E402
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast  # noqa: E402
+
+VOCABULARY = 300
+CORPUS = [
+    "The following are multiple choice questions (with answers) about anatomy.",
+    "Question: Which of the following bones is the longest?\nA. femur\nB. tibia\nC. ulna\nD. hyoid\nAnswer: A",
+    "Is it wrong? I told the judge that I had paid, and she believed me. yes no true false",
+    "  def f(x):\n    return x + 1\n\n\nüber naïve café 123 456 ...",
+] * 4
+
+SMALL = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 64,
+    "max_position_embeddings": 512,
+    "bos_token_id": 0,
+    "eos_token_id": 0,
+    "pad_token_id": 0,
+}
+GROUPED = {**SMALL, "num_key_value_heads": 2}
+OLD = {
+    "vocab_size": VOCABULARY,
+    "n_embd": 32,
+    "n_layer": 2,
+    "n_head": 4,
+    "n_positions": 512,
+    "bos_token_id": 0,
+    "eos_token_id": 0,
+}
+
+
+@pytest.fixture(autouse=True)
+def _offline(monkeypatch, tmp_path_factory):
+    """No test of this room reaches the network or the user's own cache of fingerprints."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+def make_config(kind, **settings):
+    """A configuration of family `kind`."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    return AutoConfig.for_model(kind, **settings)
+
+
+def make_model(kind, **settings):
+    """A model of family `kind` whose weights are large enough for every token to matter."""
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(make_config(kind, **settings)).eval().requires_grad_(False)
+    for name, parameter in sorted(model.named_parameters()):
+        if parameter.dim() >= 2 and "mamba" not in kind:
+            parameter.mul_(5)
+        elif name.endswith("bias"):
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return model
+
+
+def wrap(tokenizer, **special):
+    """A transformers tokenizer around one of the `tokenizers` library."""
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special)
+
+
+def with_bos(tokenizer, token="<s>"):
+    """Let `tokenizer` put `token` before every text, as Llama's does."""
+    number = tokenizer.token_to_id(token)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{token} $A", pair=f"{token} $A $B", special_tokens=[(token, number)]
+    )
+    return tokenizer
+
+
+def byte_level():
+    """Every byte is a token: ' A' takes two."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {"<s>": 0, **{char: number + 1 for number, char in enumerate(alphabet)}}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(["<s>"])
+    return tokenizer
+
+
+def byte_bpe():
+    """A small GPT-2: bytes merged within words, a space before a word belongs to it."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=["<s>"],
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(CORPUS, trainer)
+    return tokenizer
+
+
+def word_level():
+    """Whole words and marks, without white space; most words are unknown."""
+    words = ["<unk>", "<s>", *sorted({word for text in CORPUS for word in text.replace(".", " . ").split()})]
+    tokenizer = Tokenizer(models.WordLevel({word: number for number, word in enumerate(words)}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.add_special_tokens(["<s>"])
+    return tokenizer
+
+
+def metaspace_bpe():
+    """As SentencePiece's BPE in Llama: one long word with a dummy space before it, merges across marks and lines."""
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    trainer = trainers.BpeTrainer(vocab_size=250, special_tokens=["<unk>", "<s>"], show_progress=False)
+    tokenizer.train_from_iterator(CORPUS, trainer)
+    return tokenizer
+
+
+def metaspace_unigram():
+    """As SentencePiece's Unigram in T5 and XGLM: the likeliest pieces, a dummy space before the text."""
+    single = sorted({char for text in CORPUS for char in text.replace(" ", "▁")})
+    pieces = ["▁A", "▁B", "▁C", "Answer", "▁answer", "Answer:", "\nA", "\nAnswer", ":▁A", "▁the", "the", "▁wrong", "ong", "▁▁"]
+    scores = [("<unk>", 0.0), ("<s>", 0.0), *((char, -6.0) for char in single), *((piece, -4.0) for piece in pieces)]
+    tokenizer = Tokenizer(models.Unigram(scores, unk_id=0))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always", split=True)
+    return tokenizer
+
+
+TOKENIZERS = {
+    "bytes": lambda: wrap(byte_level()),
+    "bytes, bos": lambda: wrap(with_bos(byte_level()), bos_token="<s>"),
+    "byte BPE": lambda: wrap(byte_bpe(), eos_token="<s>"),
+    "byte BPE, bos": lambda: wrap(with_bos(byte_bpe()), bos_token="<s>"),
+    "words": lambda: wrap(word_level(), unk_token="<unk>"),
+    "words, bos": lambda: wrap(with_bos(word_level()), bos_token="<s>", unk_token="<unk>"),
+    "metaspace BPE": lambda: wrap(metaspace_bpe(), unk_token="<unk>"),
+    "metaspace BPE, bos": lambda: wrap(with_bos(metaspace_bpe()), bos_token="<s>", unk_token="<unk>"),
+    "metaspace Unigram": lambda: wrap(metaspace_unigram(), unk_token="<unk>"),
+    "metaspace Unigram, bos": lambda: wrap(with_bos(metaspace_unigram()), bos_token="<s>", unk_token="<unk>"),
+}
+
+
+@pytest.fixture(scope="session")
+def tokenizers():
+    """All tokenizers by name, each made once."""
+    return {name: make() for name, make in TOKENIZERS.items()}
+
+
+@pytest.fixture(scope="session")
+def saved(tmp_path_factory):
+    """A function that saves a tiny model (kind, settings) with a tokenizer and returns its folder; made once each."""
+    made = {}
+
+    def save(kind="llama", tokenizer="byte BPE, bos", **settings):
+        settings = settings or {**GROUPED, "num_hidden_layers": 3}
+        key = json.dumps([kind, tokenizer, settings], sort_keys=True)
+        if key not in made:
+            made[key] = tmp_path_factory.mktemp(kind)
+            make_model(kind, **settings).save_pretrained(made[key])
+            if tokenizer:
+                TOKENIZERS[tokenizer]().save_pretrained(made[key])
+        return made[key]
+
+    return save

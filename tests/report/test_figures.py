@@ -1,0 +1,140 @@
+"""One specification serves the page and the files for a paper."""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+
+import pytest
+
+from gnomon.blocks import Column, Curve, Estimate, IntervalChart, Series, Table
+from gnomon.errors import RunError, UsageError
+from gnomon.report import figure, save_figure
+from gnomon.report._figures import page_spec
+
+
+def table(rows, **chart):
+    columns = [Column(label=label) for label in ("name", *"vlh")]
+    columns[1] = Column(label="v", format="fraction")
+    return Table(title="T", columns=columns, rows=rows, chart=IntervalChart(label=0, value=1, low=2, high=3, **chart))
+
+
+def curve(*names, **more):
+    low, high = [0.1, 0.3], [0.3, 0.5]
+    series = [Series(name=name, x=[0.3, 0.1], y=[0.2, 0.4], low=low, high=high, n=[7, 9]) for name in names]
+    return Curve(title="C", x_label="x", y_label="y", series=series, **more)
+
+
+def values(spec):
+    """All data rows of a specification, whichever layer they belong to."""
+    found = list(spec.get("datasets", {}).values())
+    found += [part.get("data", {}).get("values", []) for part in (spec, *spec["layer"])]
+    return [row for rows in found for row in rows]
+
+
+TWO_ROWS = [["a", 0.4, 0.3, 0.5], ["b", 0.2, 0.1, 0.3]]
+
+
+@pytest.fixture(params=[table(TWO_ROWS, colour=0, reference=0.25), curve("one", "two")])
+def block(request):
+    return request.param
+
+
+def test_equal_blocks_give_equal_specifications(block):
+    assert figure(block).to_dict() == figure(block.model_copy(deep=True)).to_dict()
+
+
+def test_rows_keep_the_order_given():
+    rows = [["c", 0.1, 0.0, 0.2], ["a", 0.3, 0.2, 0.4], ["b", 0.2, 0.1, 0.3]]
+    spec = figure(table(rows)).to_dict()
+    domains = [layer["encoding"]["y"]["scale"]["domain"] for layer in spec["layer"]]
+    assert domains == [["c", "a", "b"]] * len(domains)
+
+
+def test_a_row_without_a_number_keeps_its_place_and_has_no_interval():
+    spec = figure(table([["empty", None, None, None], ["full", 0.5, 0.4, 0.6]])).to_dict()
+    empty = next(row for row in values(spec) if row["label"] == "empty")
+    assert (empty["value"], empty["low"], empty["shown"]) == (None, None, "–")
+
+
+def test_labels_that_occur_twice_and_names_that_are_cut_to_the_same_stay_apart():
+    spec = figure(table([["same", 0.1, 0, 0.2], ["same", 0.2, 0, 0.3]])).to_dict()
+    assert {row["label"] for row in values(spec)} == {"same", "same (2)"}
+    spec = figure(curve("x" * 300 + "a", "x" * 300 + "b")).to_dict()
+    assert len({row["category"] for row in values(spec) if "category" in row}) == 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "low", "high"),
+    [
+        ([["a", 0.98, 0.95, 1.0]], 0.9, 1.0),
+        ([["a", 0.0, 0.0, 0.05]], 0.0, 0.1),
+        ([["a", -0.2, -0.3, -0.1]], -0.4, 0.0),
+    ],
+)
+def test_the_axis_of_fractions_stays_inside_zero_and_one_where_the_numbers_do(rows, low, high):
+    x = figure(table(rows)).to_dict()["layer"][0]["encoding"]["x"]["scale"]["domain"]
+    assert low <= x[0] <= rows[0][2]
+    assert rows[0][3] <= x[1] <= high
+
+
+def test_the_reference_is_a_rule_at_its_value_with_its_label():
+    spec = figure(table([["a", 0.4, 0.3, 0.5]], reference=0.25, reference_label="chance")).to_dict()
+    assert {"value": 0.25, "label": "chance"} in values(spec)
+
+
+def test_a_diagonal_curve_has_both_axes_from_zero_to_one():
+    spec = figure(curve("one", diagonal=True)).to_dict()
+    for layer in spec["layer"]:
+        assert layer["encoding"]["x"]["scale"]["domain"] == layer["encoding"]["y"]["scale"]["domain"] == [0, 1]
+
+
+def test_the_pages_specification_names_no_address_and_takes_its_colours_from_the_page(block):
+    text = json.dumps(page_spec(block))
+    assert "http" not in text
+    assert not re.search(r"#[0-9a-fA-F]{3,6}\b", text)
+    assert "var(--series-1)" in text
+
+
+def test_text_never_becomes_part_of_a_field_or_an_expression():
+    name = "a.b[0]'\"+alert(1)+\\"
+    spec = json.dumps(figure(table([[name, 0.4, 0.3, 0.5]], colour=0)).to_dict())
+    assert not re.findall(r'"(?:field|filter|expr|test|signal|calculate)": "[^"]*alert', spec)
+
+
+def test_a_block_without_a_figure_is_refused_with_its_name():
+    with pytest.raises(UsageError, match=r"'accuracy' \(estimate\) has no figure"):
+        figure(Estimate(name="accuracy", value=0.5, n=2, method="mean"))
+    with pytest.raises(UsageError, match="tables that declare a chart"):
+        figure(Table(title="bare", columns=[Column(label="a")], rows=[]))
+
+
+def test_an_unknown_suffix_is_refused_with_the_allowed_ones(block, tmp_path):
+    with pytest.raises(UsageError, match=r"\.gif.*Allowed: \.html, \.json, \.pdf, \.png, \.svg"):
+        save_figure(block, tmp_path / "figure.gif")
+    assert not list(tmp_path.iterdir())
+
+
+def test_each_suffix_gives_a_file_of_that_format(block, tmp_path):
+    folder = tmp_path / "new"
+    saved = {suffix: save_figure(block, folder / f"f.{suffix}").read_bytes() for suffix in ("svg", "png", "pdf")}
+    assert saved["svg"].startswith(b"<svg")
+    assert b'aria-roledescription="point"' in saved["svg"]
+    assert saved["png"].startswith(b"\x89PNG")
+    assert struct.unpack(">I", saved["png"][16:20])[0] > 900
+    assert saved["pdf"].startswith(b"%PDF")
+    spec = json.loads(save_figure(block, tmp_path / "f.json").read_text("utf-8"))
+    assert spec == figure(block).to_dict()
+
+
+def test_saved_html_stands_under_the_reports_policy(block, tmp_path):
+    page = save_figure(block, tmp_path / "f.HTML").read_text("utf-8")
+    assert re.search(r"default-src &#39;none&#39;; script-src &#39;sha256-", page)
+    assert "unsafe" not in page.split("<style>")[0]
+
+
+def test_a_place_that_cannot_be_written_is_said_in_a_sentence(block, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="could not be written"):
+        save_figure(block, tmp_path / "file" / "f.json")
