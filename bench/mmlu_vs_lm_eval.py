@@ -204,9 +204,9 @@ class Peer:
 class Gnomon:
     """gnomon in this Python, run by its own command line."""
 
-    def __init__(self, model: Path, rows: Path, folder: Path) -> None:
-        """Keep where the model, the rows and the runs are."""
-        self.model, self.rows, self.folder = model, rows, folder
+    def __init__(self, model: Path, rows: Path, folder: Path, *, whole: bool) -> None:
+        """Keep where the model, the rows and the runs are, and whether the rows are whole subjects."""
+        self.model, self.rows, self.folder, self.whole = model, rows, folder, whole
         warm_disk(sys.executable)
 
     def measure(self, subjects: Sequence[str], tag: str) -> Measurement:
@@ -214,6 +214,8 @@ class Gnomon:
         command = [sys.executable, "-m", "gnomon", "eval", "mmlu", "-m", f"hf/{self.model}", "-M", "dtype=float32"]
         command += ["--protocol", "lm-eval", "--shots", str(SHOTS), "-T", f"subsets={','.join(subjects)}"]
         command += ["-T", f"data={self.rows}", "--runs-dir", str(self.folder / tag), "--json"]
+        if not self.whole:
+            command += ["-T", "counts=any"]  # gnomon refuses a cut file unless told
         environment = os.environ | OFFLINE | {"GNOMON_CACHE": str(self.folder / f"{tag}-cache")}
         stdout, wall, cpu = timed(command, environment)
         run = Path(json.loads(stdout)["run"])
@@ -402,7 +404,8 @@ def bench(options: argparse.Namespace) -> None:
         folder, load = Path(name), os.getloadavg()
         our_rows, their_rows = stage(options.data, options.subjects, options.limit, folder / "rows")
         peer = Peer(options.peer_python, options.model.resolve(), their_rows, options.subjects, folder)
-        rows, all_peer = measure_units(options, peer, Gnomon(options.model.resolve(), our_rows, folder))
+        ours = Gnomon(options.model.resolve(), our_rows, folder, whole=options.limit is None)
+        rows, all_peer = measure_units(options, peer, ours)
     summaries = [summarise(row) for row in ([*rows, total(rows)] if len(rows) > 1 else rows)]
     print(table(summaries))
     print(footer(all_peer))

@@ -1,4 +1,4 @@
-"""What all tests share: the releases' real data where present, small releases made for a test, an environment of their own."""
+"""What all tests share: real data where present, small releases made for a test, an environment of their own."""
 
 from __future__ import annotations
 

@@ -43,10 +43,10 @@ def command(
         )
         write([page], output)
     if as_json:
-        click.echo(json.dumps([block.model_dump(mode="json") for block in blocks]))
+        click.echo(json.dumps({"a": str(a), "b": str(b), "blocks": [block.model_dump(mode="json") for block in blocks]}))
         return 0
     out = console()
     show(blocks, out)
     if output is not None:
-        out.print(f"\nReport: open {output} in a browser", soft_wrap=True)
+        out.print(f"\nReport: open {output} in a browser", soft_wrap=True, markup=False)
     return 0

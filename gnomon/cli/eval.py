@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import click
+from rich.markup import escape
 
 from gnomon.cli._options import json_option, key_values, runs_dir_option
 
@@ -47,10 +48,13 @@ def command(
     """
     from gnomon.cli._progress import Bar
     from gnomon.evaluation import evaluate
+    from gnomon.tasks import load_task
 
     names = [name.strip() for name in tasks.split(",") if name.strip()]
     if not names:
         raise click.UsageError("no task was named. All of them:  gnomon ls tasks")
+    for name in names:  # all of them first: a slip in the last name must not show after hours
+        load_task(name, task_args).task.protocol(protocol)
     status = 0
     for name in names:
         with Bar(f"{name} · {model}", enabled=not as_json) as bar:
@@ -91,13 +95,13 @@ def show_run(run: object) -> None:
     assert isinstance(run, Run)
     out = console()
     protocol = run.manifest.protocol
-    title = f"{run.manifest.title}  [dim]{protocol['name']} v{protocol['version']}, {protocol['shots']} shots[/dim]"
+    title = f"{escape(run.manifest.title)}  [dim]{protocol['name']} v{protocol['version']}, {protocol['shots']} shots[/dim]"
     out.print(f"\n[bold]{title}[/bold]")
     show(run.result(), out)
     if run.manifest.status != "complete":
         out.print("[bold]The run is incomplete.[/bold] Give the same command again to ask what is missing, or add  --accept-errors .")
-    out.print(f"\nReport: open {run.path / 'report.html'} in a browser", soft_wrap=True)
-    out.print(f"Run:    {run.path}", soft_wrap=True)
+    out.print(f"\nReport: open {run.path / 'report.html'} in a browser", soft_wrap=True, markup=False)
+    out.print(f"Run:    {run.path}", soft_wrap=True, markup=False)
 
 
 def _print_json(run: object) -> None:

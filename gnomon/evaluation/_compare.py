@@ -56,6 +56,7 @@ def compare(
     if not common:
         raise RunError(f"{a.path} and {b.path} have no answered item in common.", hint="Run both with the same subsets, limit and seed.")
     pairs = [(records_a[key], records_b[key]) for key in common]
+    _same_items(a, b, pairs)
     for run, records in ((a, records_a), (b, records_b)):
         if alone := len(records) - len(common):
             notes.append(Note(level="warning", text=f"{alone:,} items of {run.manifest.id} have no graded partner and are left out."))
@@ -92,12 +93,24 @@ def _comparable(a: Run, b: Run, across_protocols: bool) -> list[Note]:
             )
         notes.append(Note(level="deviation", text=text))
     same_subsets = one["subsets"] == two["subsets"] and one["splits"] == two["splits"]
-    if same_subsets and one["data"] != two["data"]:
-        raise RunError(f"{a.path} and {b.path} were asked from data with different contents (checksums {one['data'][:8]} and {two['data'][:8]}).")
+    # Few-shot examples are part of "data" and of the protocol: across protocols only the items themselves must be equal.
+    key = "items" if across_protocols else "data"
+    if same_subsets and one[key] != two[key]:
+        raise RunError(f"{a.path} and {b.path} were asked from data with different contents (checksums {one[key][:8]} and {two[key][:8]}).")
     for run in (a, b):
         if run.manifest.status != "complete":
             notes.append(Note(level="warning", text=f"{run.manifest.id} is {run.manifest.status}: the items that it lacks are not compared."))
     return notes
+
+
+def _same_items(a: Run, b: Run, pairs: Sequence[tuple[Record, Record]]) -> None:
+    """Runs of other subsets have other checksums, so what they share is compared by item: target, group, and the prompt where that must be equal."""
+    one, two = a.manifest.spec, b.manifest.spec
+    same_prompts = (one["protocol"], one["protocol_hash"]) == (two["protocol"], two["protocol_hash"])
+    for first, second in pairs:
+        same = (first.target, first.group) == (second.target, second.group)
+        if not same or (same_prompts and first.shots == second.shots == 0 and first.input != second.input):
+            raise RunError(f"{a.path} and {b.path} were asked from data with different contents: {first.id} is not the same item in both.")
 
 
 def _overall(pairs: Sequence[tuple[Record, Record]], names: tuple[str, str], seed: int) -> Comparison:

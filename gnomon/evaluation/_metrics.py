@@ -82,7 +82,7 @@ def macro(parts: Sequence[tuple[Score, Sequence[Verdict]]]) -> tuple[float, Inte
     """The unweighted mean of subset scores and its interval.
 
     Where no group reaches into two subsets the scores are independent and their intervals are combined (MOVER); else rows are clustered by group,
-    which needs row-wise scores.
+    which needs row-wise scores. Where rows cannot show how much groups differ (one group in a subset, or no spread) only their number speaks.
     """
     value = sum(part.value for part, _ in parts) / len(parts)
     homes: dict[str, set[int]] = {}
@@ -91,7 +91,9 @@ def macro(parts: Sequence[tuple[Score, Sequence[Verdict]]]) -> tuple[float, Inte
             homes.setdefault(verdict.item.group, set()).add(number)
     if any(len(home) > 1 for home in homes.values()):
         rows = [(float(v.correct), v.item.group, number) for number, (_, verdicts) in enumerate(parts) for v in verdicts]
-        return value, clustered_macro([r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows])
+        several = all(len({v.item.group for v in verdicts}) > 1 for _, verdicts in parts)
+        found = clustered_macro([r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows]) if several else None
+        return value, _wilson_over_groups(value, len(homes)) if found is None or found.high - found.low < 1e-9 else found
     weights = [1 / len(parts)] * len(parts)
     return value, mover([part.value for part, _ in parts], [part.interval for part, _ in parts], weights)
 
@@ -103,10 +105,15 @@ def _accuracy_interval(values: Sequence[float], groups: Sequence[str]) -> Interv
         return wilson(right, len(values))
     found = clustered_mean(values, groups) if distinct > 1 else None
     if found is None or found.high - found.low < 1e-9:
-        share = right / len(values) * distinct
-        low, high = wilson(math.floor(share + 1e-9), distinct).low, wilson(math.ceil(share - 1e-9), distinct).high
-        return Interval(low=low, high=high, method="Wilson over groups")
+        return _wilson_over_groups(right / len(values), distinct)
     return found.model_copy(update={"low": max(0.0, found.low), "high": min(1.0, found.high)})
+
+
+def _wilson_over_groups(share: float, groups: int) -> Interval:
+    """For `share` where rows do not show how much groups differ: each group counts as one answer, rounded to either side."""
+    right = share * groups
+    low, high = wilson(math.floor(right + 1e-9), groups).low, wilson(math.ceil(right - 1e-9), groups).high
+    return Interval(low=low, high=high, method="Wilson over groups")
 
 
 def _majority(verdicts: Sequence[Verdict]) -> float:

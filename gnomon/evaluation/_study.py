@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from gnomon.asks import Failed, Scored
 from gnomon.blocks import Note, Text
-from gnomon.errors import UsageError
+from gnomon.errors import DataError, UsageError
 from gnomon.evaluation._plan import Asked, Prepared, Request, choose, prepare
 from gnomon.evaluation._summary import Answered, summarise
 from gnomon.models import Model, Reports, Scores, Told, load_model, require
@@ -136,7 +136,12 @@ def _settle(
         raise UsageError(f"--shots {number}: give 0 or a whole number above it.")
     asked_model = load_model(model, model_args) if isinstance(model, str) else model
     require(asked_model, "score", "gnomon eval")
+    cast(Scores, asked_model).count_tokens(["a"])  # a tokenizer that cannot be read fails here, before anything is written
     every = data.items()
+    items_checksum = data.checksum()
+    empty = [f"{subset} ({split})" for split in data.splits for subset in data.subsets if not any((i.split, i.subset) == (split, subset) for i in every)]
+    if empty:
+        raise DataError(f"{data.source.describe()} has no row of {', '.join(empty)}.", hint="Complete the folder, or name others with  -T subsets=... .")
     for subset in data.subsets:
         data.shots(subset, number)
     spec = {
@@ -148,6 +153,7 @@ def _settle(
         "protocol_hash": data.task.fingerprint(found),
         "shots": number,
         "shots_split": data.shots_split if number else None,
+        "items": items_checksum,
         "data": data.checksum(),
         "model": asked_model.name,
         "model_fingerprint": asked_model.fingerprint(),

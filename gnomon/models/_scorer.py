@@ -83,7 +83,7 @@ class Scorer:
             steps = plan([s for i in near for s in encoded[i].sequences(i)], self._budget)
             yield from self._run(steps, encoded, skip, self._shared_step(_stack(steps)))
         if far:
-            alone = _rope_depends_on_length(self._model.config)
+            alone = bool(_ropes_that_depend_on_length(self._model.config))
             sequences = [s for i in far for s in encoded[i].sequences(i, apart=alone)]
             steps = plan_plain(sequences, self._budget, alone=alone)
             yield from self._run(steps, encoded, skip, self._plain_step)
@@ -150,7 +150,7 @@ class Scorer:
         mask: np.ndarray[Any, Any] | None,
         places: list[tuple[int, int, Read]],
     ) -> Iterator[tuple[Read, float]]:
-        """One pass; only the positions in `places` (row, column, read) reach the output head, where a model lets one choose."""
+        """One pass; only positions in `places` (row, column, read) reach the output head, where a model allows that."""
         columns = sorted({column for _, column, _ in places}) or [0]
         at = {column: number for number, column in enumerate(columns)}
         wanted: dict[str, Any] = {"input_ids": self._tensor(ids), "use_cache": False}
@@ -237,22 +237,17 @@ def _stack(steps: Sequence[Step]) -> _attention.Stack:
 
 def _window(config: Any) -> int | None:
     """Longest sequence that shared attention treats as the model does: a window's length, or rope's first regime."""
-    limits = []
     text = config.get_text_config()
+    limits: list[Any] = []
     if getattr(text, "use_sliding_window", True) is not False:
-        windows = (getattr(text, key, None) for key in ("sliding_window", "attention_chunk_size"))
-        limits.extend(int(window) for window in windows if window)
-    if _rope_depends_on_length(config):
-        limits.append(int(_rope(text).get("original_max_position_embeddings") or text.max_position_embeddings))
-    return min(limits, default=None)
+        limits.extend(getattr(text, key, None) for key in ("sliding_window", "attention_chunk_size"))
+    for rope in _ropes_that_depend_on_length(config):
+        limits.append(rope.get("original_max_position_embeddings") or text.max_position_embeddings)
+    return min((int(limit) for limit in limits if limit), default=None)
 
 
-def _rope_depends_on_length(config: Any) -> bool:
-    """Whether rotary angles depend on the length of the whole input, so that packing changes them."""
-    return str(_rope(config.get_text_config()).get("rope_type", "default")) in {"dynamic", "longrope"}
-
-
-def _rope(text: Any) -> dict[str, Any]:
-    rope = getattr(text, "rope_parameters", None) or {}
-    nested = [value for value in rope.values() if isinstance(value, dict)]
-    return nested[0] if nested else rope
+def _ropes_that_depend_on_length(config: Any) -> list[dict[str, Any]]:
+    """Rotary embeddings whose angles depend on the length of the whole input, so that packing changes them."""
+    rope = getattr(config.get_text_config(), "rope_parameters", None) or {}
+    ropes = [value for value in rope.values() if isinstance(value, dict)] or [rope]  # one a kind of layer, or one
+    return [one for one in ropes if one.get("rope_type") in {"dynamic", "longrope"}]

@@ -96,7 +96,7 @@ class Encoder:
             return []
         if bos == "yes":
             if self._tokenizer.bos_token_id is None:
-                raise ModelError("the tokenizer has no start token, which bos=yes asks for.", hint="Leave out  -M bos .")
+                raise ModelError("the tokenizer has no start token, as bos=yes asks.", hint="Leave out  -M bos .")
             return [self._tokenizer.bos_token_id]
         whole, plain = self._tokenizer("a", verbose=False)["input_ids"], self._plain("a")
         places = (at for at in range(len(whole)) if whole[at : at + len(plain)] == plain)

@@ -95,7 +95,9 @@ class _Work:
             return
         keys = {index: ScoreCache.key(self._fingerprint, self.asks[index]) for index in sorted(self.open)}
         known = self._cache.get(list(keys.values()))
-        self.answered([(index, known[key]) for index, key in keys.items() if key in known], 0.0, remember=False)
+        found = [(index, known[key]) for index, key in keys.items() if key in known]
+        usable = [(index, answer) for index, answer in found if isinstance(_checked(self.asks[index], answer), Scored)]
+        self.answered(usable, 0.0, remember=False)
 
     def answered(self, batch: Sequence[tuple[int, Answer]], seconds: float, remember: bool = True) -> None:
         """Take in answers; every unit that is whole now is journalled, all in one write."""

@@ -5,6 +5,7 @@ Belongs here: the few operations on files that every run needs. Does not belong 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from pathlib import Path
@@ -25,7 +26,8 @@ def write_atomically(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise cannot_write(path, error) from error
 
 
@@ -36,6 +38,8 @@ def cannot_write(path: Path, error: OSError) -> RunError:
         errno.EDQUOT: "Make room and give the same command again: what is recorded so far is kept.",
         errno.EACCES: "Give a folder that you may write to with  --runs-dir DIR .",
         errno.EROFS: "Give a folder that you may write to with  --runs-dir DIR .",
+        errno.ENOTDIR: "A part of that path is a file, not a folder: give another place.",
+        errno.EEXIST: "A part of that path is a file, not a folder: give another place.",
     }
     hint = hints.get(error.errno or 0, "Give another folder with  --runs-dir DIR .")
     return RunError(f"{path} cannot be written: {error.strerror or error}.", hint=hint)

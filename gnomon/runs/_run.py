@@ -47,12 +47,17 @@ class Run:
     def begin(cls, runs_dir: Path, manifest: Manifest) -> Run:
         """Open the run of this id for work, or begin it; what an earlier invocation recorded is kept."""
         path = runs_dir / manifest.id
-        if (path / "manifest.json").is_file():
-            earlier = _read_manifest(path)
-            manifest = manifest.model_copy(update={"started": earlier.started, "seconds": earlier.seconds})
-        elif path.exists() and any(path.iterdir()):
-            raise RunError(f"{path} exists and is no run of gnomon (it has no manifest.json).", hint="Move it, or use  --runs-dir DIR .")
-        write_atomically(path / "manifest.json", _json(manifest))
+        try:
+            if not (path / "manifest.json").is_file() and path.exists() and any(not _passing(entry.name) for entry in path.iterdir()):
+                raise RunError(f"{path} exists and is no run of gnomon (it has no manifest.json).", hint="Move it, or use  --runs-dir DIR .")
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(path, error) from error
+        with _locked(path):  # before anything is written: a run that another process works on stays as it is
+            if (path / "manifest.json").is_file():
+                earlier = _read_manifest(path)
+                manifest = manifest.model_copy(update={"started": earlier.started, "seconds": earlier.seconds})
+            write_atomically(path / "manifest.json", _json(manifest))
         return cls(path)
 
     def journal(self) -> Journal:
@@ -94,16 +99,7 @@ class Run:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Only one process works on a run at a time; a lock dies with its process. Raises RunError where another holds it."""
-        try:
-            import fcntl
-        except ImportError:  # no such locks on this system; appends are still whole lines
-            yield
-            return
-        with (self.path / ".lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise RunError(f"another process is working on {self.path}.", hint="Wait for it, or use  --runs-dir DIR .") from None
+        with _locked(self.path):
             yield
 
 
@@ -116,6 +112,30 @@ def list_runs(runs_dir: Path) -> list[Run]:
     return sorted(found, key=lambda run: (run.manifest.started, run.manifest.id))
 
 
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    try:
+        import fcntl
+    except ImportError:  # no such locks on this system; appends are still whole lines
+        yield
+        return
+    try:
+        file = (path / ".lock").open("w")
+    except OSError as error:
+        raise cannot_write(path / ".lock", error) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise RunError(f"another process is working on {path}.", hint="Wait for it, or use  --runs-dir DIR .") from None
+        yield
+
+
+def _passing(name: str) -> bool:
+    """Whether a file says nothing of a run: the lock, and what a write that was killed leaves."""
+    return name == ".lock" or (name.startswith(".") and name.endswith(".tmp"))
+
+
 def _read_manifest(path: Path) -> Manifest:
     file = path / "manifest.json"
     try:
@@ -123,8 +143,13 @@ def _read_manifest(path: Path) -> Manifest:
     except FileNotFoundError:
         what = "there is no such folder" if not path.exists() else "it has no manifest.json"
         raise RunError(f"{path} is no run: {what}.", hint=_nearby(path)) from None
+    except NotADirectoryError:
+        raise RunError(f"{path} is no run: it is a file, not a folder.", hint=_nearby(path)) from None
     except (OSError, ValidationError) as error:
-        raise RunError(f"{file} cannot be read ({type(error).__name__}).", hint="The records in records.jsonl are whole lines of JSON and can be read by hand.") from error
+        raise RunError(
+            f"{file} cannot be read ({type(error).__name__}).",
+            hint=f"Move {path} away and give the command again; the records in its records.jsonl are lines of JSON and can be read by hand.",
+        ) from error
 
 
 def _nearby(path: Path) -> str:

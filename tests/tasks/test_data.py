@@ -33,8 +33,8 @@ def ethics(small_release):
         ("mmul", {}, r"no task is named 'mmul'\. Did you mean 'mmlu'\? Known: ethics, facts, mmlu"),
         ("zzz", {}, r"no task is named 'zzz'\. Known: ethics, facts, mmlu"),
         ("_task", {}, "no task is named '_task'"),
-        ("mmlu", {"subset": "anatomy"}, r"argument 'subset' is not known\. Did you mean 'subsets'\? Known: data, subsets"),
-        ("mmlu", {"subsets": "anatmy"}, r"mmlu has no subset 'anatmy'\. Did you mean 'anatomy'\? .*All 57: .*gnomon ls tasks mmlu"),
+        ("mmlu", {"subset": "anatomy"}, r"'subset' is not known\. Did you mean 'subsets'\? Known: data, subsets"),
+        ("mmlu", {"subsets": "anatmy"}, r"no subset 'anatmy'\. Did you mean 'anatomy'\? .*All 57: .*ls tasks mmlu"),
         ("mmlu", {"subsets": "anatomy,STEM"}, "mmlu has no subset 'STEM'"),
         ("mmlu", {"subsets": " , "}, r"no subset of mmlu was named.*gnomon ls tasks mmlu"),
         ("mmlu", {"split": "tets"}, r"mmlu has no split 'tets'\. Did you mean 'test'"),
@@ -108,7 +108,7 @@ def test_facts_need_no_data_ignore_gnomon_data_and_refuse_a_folder(tmp_path, mon
 
 def test_every_missing_subset_is_named_at_once(mmlu):
     data = load_task("mmlu", {"data": mmlu, "subsets": "anatomy,astronomy,virology,marketing", "counts": "any"})
-    with pytest.raises(DataError, match=r"lacks 2 of 4 subsets of mmlu: astronomy \(test\), marketing \(test\)\..*-T subsets"):
+    with pytest.raises(DataError, match=r"lacks 2 of 4 subsets of mmlu: astronomy \(test\), marketing \(test\)\."):
         data.items()
 
 
@@ -182,7 +182,7 @@ def test_mmlu_edge_18_three_shots_are_the_first_three_dev_rows_in_file_order(mml
 def test_mmlu_edge_17_examples_from_val_are_refused_unless_asked_for_and_then_noted(mmlu):
     (Path(mmlu) / "dev" / "anatomy_dev.csv").unlink()
     data = load_task("mmlu", {"data": mmlu, **SMALL})
-    with pytest.raises(DataError, match=r"has no dev file of anatomy, where the 5 few-shot examples come from.*shots_split"):
+    with pytest.raises(DataError, match=r"has no dev file of anatomy, where the 5 few-shot examples .*shots_split"):
         data.shots("anatomy", 5)
     asked = load_task("mmlu", {"data": mmlu, **SMALL, "shots_split": "val"})
     assert [shot.split for shot in asked.shots("anatomy", 5)] == ["val"] * 5
@@ -233,7 +233,7 @@ def checksum(folder, **more):
     return data.checksum()
 
 
-def test_equal_data_have_equal_checksums_wherever_they_lie_and_any_changed_byte_shows(small_release, tmp_path, write_csv):
+def test_equal_data_have_equal_checksums_wherever_they_lie_and_any_changed_byte_shows(small_release, tmp_path):
     folder = small_release("mmlu")
     before = checksum(folder)
     folder.rename(tmp_path / "elsewhere")
@@ -263,7 +263,7 @@ MMLU_ROW = {"question": " What? ", "subject": "anatomy", "choices": ["None", "0.
 
 @pytest.fixture
 def hub(monkeypatch):
-    """Answers of `datasets.load_dataset` by (configuration, split); a call that is not there fails as the network does."""
+    """Answers of `datasets.load_dataset` by (configuration, split), and its calls; others fail as the network does."""
     answers, calls = {}, []
 
     def load_dataset(path, name=None, data_dir=None, *, split, revision):
@@ -288,7 +288,7 @@ def test_mmlu_of_the_hub_gives_the_items_of_a_folder(hub, tmp_path, write_csv):
     assert found == load_task("mmlu", {**arguments, "data": str(tmp_path / "mmlu")}).items()
 
 
-@pytest.mark.parametrize("wrong", [{"answer": -1}, {"answer": 4}, {"choices": ["a", "b", "c"]}, {"choices": list("abcde")}])
+@pytest.mark.parametrize("wrong", [{"answer": -1}, {"answer": 4}, {"choices": list("abc")}, {"choices": list("abcde")}])
 def test_mmlu_of_the_hub_refuses_answers_and_choices_that_are_not_four(hub, wrong):
     hub[0]["anatomy", "test"] = [MMLU_ROW, {**MMLU_ROW, **wrong}]
     with pytest.raises(DataError, match=r"hub cais/mmlu .*\(anatomy, test\), row 2: "):

@@ -1,0 +1,89 @@
+"""What every model must keep. Belongs here: checks on abilities. Does not belong here: how good a model is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from gnomon.asks import Ask, Failed, Scored
+from gnomon.models import Model, Scores, abilities, load_model
+from gnomon.testing._errors import ensure
+
+__all__ = ["check_model"]
+
+_ASKS = (
+    Ask("The capital of France is", (" Paris", " Rome")),
+    Ask("The capital of France is", (" Paris",)),
+    Ask("Two plus two is four.\n\nThree plus four is", (" seven", " eight", " a number that nobody knows")),
+    Ask("Two plus two is four.\n\nOne plus one is", (" two", " three")),
+    Ask("A", (" b",)),
+    Ask("It ends in a space: ", ("yes", "no")),
+    Ask("Ünïcödé, 中文, \U0001f642:", (" \U0001f642", " ok")),
+)
+
+
+def check_model(model: str | Model, arguments: Mapping[str, str] | None = None, *, tolerance: float = 1e-4) -> None:
+    """Check a model: its name and fingerprint, and what each of its abilities promises.
+
+    For `score`: every wanted index exactly once, one finite log-probability <= 0 a continuation, the same numbers for any order and company of
+    asks to `tolerance`, and bit-identical numbers for any `skip`. A model that fails an ask by design returns `Failed` with a message.
+
+    Parameters
+    ----------
+    model : str or Model
+        A name for `load_model`, or a model.
+    arguments : mapping
+        `-M` arguments, where `model` is a name.
+    tolerance : float
+        Largest difference of a log-probability between two batches; raise it for half precision.
+
+    Raises ConformanceError for a broken promise.
+
+    Examples
+    --------
+    >>> check_model("mock/uniform")
+    """
+    found = load_model(model, arguments) if isinstance(model, str) else model
+    ensure(isinstance(found, Model), f"{found!r} lacks name, fingerprint or facts")
+    ensure(bool(found.name) and found.fingerprint() == found.fingerprint(), f"{found.name}: the fingerprint is not stable")
+    ensure(all(isinstance(value, str) for value in found.facts().values()), f"{found.name}: facts must be text")
+    if "score" in abilities(found):
+        assert isinstance(found, Scores)
+        _check_scores(found, found.name, tolerance)
+
+
+def _check_scores(model: Scores, name: str, tolerance: float) -> None:
+    whole = _score(model, _ASKS, name)
+    for ask, answer in zip(_ASKS, whole, strict=True):
+        if isinstance(answer, Failed):
+            ensure(bool(answer.message), f"{name}: a failure without a message")
+            continue
+        ensure(len(answer.logprobs) == len(answer.tokens) == len(ask.continuations), f"{name}: not one number a continuation for {ask!r}")
+        ensure(all(math.isfinite(p) and p <= 1e-6 for p in answer.logprobs), f"{name}: {answer.logprobs} for {ask!r}")
+        ensure(all(n >= 1 for n in answer.tokens), f"{name}: a continuation of no token in {ask!r}")
+    backwards = _score(model, _ASKS[::-1], name)[::-1]
+    alone = [_score(model, [ask], name)[0] for ask in _ASKS]
+    for other in (backwards, alone):
+        for ask, one, two in zip(_ASKS, whole, other, strict=True):
+            if isinstance(one, Scored) and isinstance(two, Scored):
+                apart = max(abs(a - b) for a, b in zip(one.logprobs, two.logprobs, strict=True))
+                ensure(apart <= tolerance, f"{name}: company or order moves a log-probability by {apart:.3g} for {ask!r}")
+    skipped = {0, 3}
+    some = {index: answer for batch in model.score(_ASKS, skipped.__contains__) for index, answer in batch}
+    ensure(set(some) == set(range(len(_ASKS))) - skipped, f"{name}: with indices {skipped} skipped, {sorted(some)} were answered")
+    for index, answer in some.items():
+        before = whole[index]
+        same = not (isinstance(answer, Scored) and isinstance(before, Scored)) or answer == before
+        ensure(same, f"{name}: skipping other asks changes the numbers of {_ASKS[index]!r}")
+    ensure(model.count_tokens(["a b c", ""])[0] >= 1, f"{name}: 'a b c' has no tokens")
+    ensure(_score(model, [], name) == [], f"{name}: answers to no asks")
+
+
+def _score(model: Scores, asks: Sequence[Ask], name: str) -> list[Scored | Failed]:
+    found: dict[int, Scored | Failed] = {}
+    for batch in model.score(asks, lambda index: False):
+        for index, answer in batch:
+            ensure(index not in found, f"{name}: index {index} was answered twice")
+            found[index] = answer
+    ensure(sorted(found) == list(range(len(asks))), f"{name}: {len(asks) - len(found)} of {len(asks)} asks were not answered")
+    return [found[index] for index in range(len(asks))]

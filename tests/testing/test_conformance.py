@@ -1,0 +1,110 @@
+"""The public checks, run over everything that gnomon registers, and on things that break each promise."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+
+from gnomon.asks import Failed, Scored
+from gnomon.models import load_model, providers
+from gnomon.models.mock import Uniform
+from gnomon.tasks import load_task, registry
+from gnomon.testing import ConformanceError, check_model, check_task
+
+SHIPPED = ["mock/uniform", "mock/oracle", "mock/flaky"]
+
+
+def test_every_registered_task_is_checked_here():
+    assert set(registry.names()) == {"facts", "mmlu", "ethics"}
+
+
+def test_facts_conform():
+    check_task("facts")
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("name", ["mmlu", "ethics"])
+def test_tasks_of_the_papers_conform(name, release):
+    check_task(load_task(name, {"data": str(release(name))}), most=40)
+
+
+def test_every_provider_is_checked_here():
+    assert set(providers.names()) == {"hf", "smollm2", "mock"}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_mock_models_conform(name):
+    check_model(name)
+
+
+def test_the_garbage_mock_does_not_conform():
+    with pytest.raises(ConformanceError):
+        check_model("mock/garbage")
+
+
+@pytest.mark.slow
+def test_the_embedded_model_conforms(model_cache, monkeypatch):
+    monkeypatch.setenv("GNOMON_CACHE", str(model_cache))
+    check_model("smollm2", {"dtype": "float32"})
+
+
+class Broken(Uniform):
+    """Breaks one promise at a time."""
+
+    def __init__(self, fault):
+        super().__init__("mock/broken")
+        self.fault = fault
+        self.calls = 0
+
+    def fingerprint(self):
+        self.calls += 1
+        return str(self.calls) if self.fault == "fingerprint" else "fixed"
+
+    def score(self, asks, skip):
+        if self.fault == "skip":
+            skip = lambda index: False  # noqa: E731
+        for batch in super().score(asks, skip):
+            if self.fault == "missing":
+                batch = batch[:-1]
+            if self.fault == "twice":
+                batch = [*batch, batch[0]]
+            if self.fault == "positive":
+                batch = [(i, Scored((0.5,) * len(a.logprobs), a.tokens)) for i, a in batch]
+            if self.fault == "nan":
+                batch = [(i, Scored((math.nan,) * len(a.logprobs), a.tokens)) for i, a in batch]
+            if self.fault == "company":
+                batch = [(i, Scored(tuple(p - len(asks) for p in a.logprobs), a.tokens)) for i, a in batch]
+            if self.fault == "silent":
+                batch = [(i, Failed("")) for i, _ in batch]
+            yield batch
+
+
+@pytest.mark.parametrize("fault", ["fingerprint", "skip", "missing", "twice", "positive", "nan", "company", "silent"])
+def test_a_model_that_breaks_a_promise_is_named(fault):
+    with pytest.raises(ConformanceError, match="mock/broken"):
+        check_model(Broken(fault))
+
+
+def test_a_task_whose_reader_is_upside_down_is_named():
+    data = load_task("facts", {"subsets": "capitals-statements"})
+    plain = data.task.protocols["plain"]
+    data.task = dataclasses.replace(
+        data.task,
+        protocols={"plain": dataclasses.replace(plain, ideal=lambda item: (1 - item.answer,))},
+    )
+    with pytest.raises(ConformanceError, match="a perfect model is read as option"):
+        check_task(data, most=5)
+
+
+def test_a_task_whose_ids_repeat_is_named():
+    data = load_task("facts", {"subsets": "capitals-statements"})
+    read = data.task.read
+    data.task = dataclasses.replace(data.task, counts={}, read=lambda *key: [*read(*key), read(*key)[0]])
+    with pytest.raises(ConformanceError, match="an id stands twice"):
+        check_task(data)
+
+
+def test_load_model_and_check_agree_on_the_name():
+    assert load_model("mock/flaky", {"rate": "1"}).name == "mock/flaky"
