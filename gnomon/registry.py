@@ -38,7 +38,9 @@ def unknown(what: str, name: str, known: Iterable[str], see: str = "") -> UsageE
     """
     known = list(known)
     everything = f"All {len(known)}:  {see}" if see else f"Known: {', '.join(known)}."
-    return UsageError(f"no {what} is named '{name}'.", hint=" ".join(filter(None, [did_you_mean(name, known), everything])))
+    return UsageError(
+        f"no {what} is named '{name}'.", hint=" ".join(filter(None, [did_you_mean(name, known), everything]))
+    )
 
 
 @dataclass(frozen=True)

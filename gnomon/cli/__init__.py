@@ -47,7 +47,9 @@ class _Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in _VERBS:
             hint = did_you_mean(args[0], _VERBS)
-            raise click.UsageError(f"gnomon has no command '{args[0]}'. {hint} Known: {', '.join(_VERBS)}.".replace("  ", " "))
+            raise click.UsageError(
+                f"gnomon has no command '{args[0]}'. {hint} Known: {', '.join(_VERBS)}.".replace("  ", " ")
+            )
         return super().resolve_command(ctx, args)
 
 

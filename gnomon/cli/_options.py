@@ -32,9 +32,15 @@ def key_values(ctx: click.Context, param: click.Parameter, values: tuple[str, ..
 
 def runs_dir_option(command: F) -> F:
     return click.option(
-        "--runs-dir", type=click.Path(file_okay=False, path_type=Path), default=Path("runs"), show_default=True, help="Folder of runs."
+        "--runs-dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path("runs"),
+        show_default=True,
+        help="Folder of runs.",
     )(command)
 
 
 def json_option(command: F) -> F:
-    return click.option("--json", "as_json", is_flag=True, help="One JSON object a line on standard output, for machines.")(command)
+    return click.option(
+        "--json", "as_json", is_flag=True, help="One JSON object a line on standard output, for machines."
+    )(command)

@@ -32,7 +32,9 @@ class Bar:
     def __enter__(self) -> Bar:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._bar is not None:
             self._bar.stop()
 
@@ -41,7 +43,9 @@ class Bar:
         if self._first is None:
             self._first, self._began = done, now
             if 0 < done < total and self._enabled:
-                print(f"{self._label}: {done:,} of {total:,} are recorded already; going on", file=sys.stderr, flush=True)
+                print(
+                    f"{self._label}: {done:,} of {total:,} are recorded already; going on", file=sys.stderr, flush=True
+                )
         if not self._enabled or (now - self._began < _QUIET and self._bar is None):
             return
         rate = (done - self._first) / max(1e-9, now - self._began)

@@ -44,12 +44,20 @@ def show(blocks: Sequence[Block], out: Console) -> None:
 
 
 def _plain(title: str) -> RichTable:
-    return RichTable(title=escape(title), title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    return RichTable(
+        title=escape(title), title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
 
 
 def _estimates(estimates: Sequence[Estimate]) -> RichTable:
     table = _plain("")
-    for label, justify in (("", "left"), ("value", "right"), ("95% interval", "left"), ("n", "right"), ("baselines", "left")):
+    for label, justify in (
+        ("", "left"),
+        ("value", "right"),
+        ("95% interval", "left"),
+        ("n", "right"),
+        ("baselines", "left"),
+    ):
         table.add_column(label, justify=justify)  # type: ignore[arg-type]
     for one in estimates:
         interval = f"{one.interval.low:.3f} to {one.interval.high:.3f}" if one.interval else "–"
@@ -64,7 +72,9 @@ def _table(block: Table) -> RichTable:
     for column in block.columns:
         table.add_column(escape(column.label), justify="left" if column.format == "text" else "right", overflow="fold")
     for row in block.rows:
-        table.add_row(*(escape(format_cell(cell, column.format)) for cell, column in zip(row, block.columns, strict=True)))
+        table.add_row(
+            *(escape(format_cell(cell, column.format)) for cell, column in zip(row, block.columns, strict=True))
+        )
     return table
 
 

@@ -15,10 +15,18 @@ from gnomon.cli._options import json_option
 @click.argument("a", type=click.Path(path_type=Path))
 @click.argument("b", type=click.Path(path_type=Path))
 @click.option("--q", type=float, default=0.05, show_default=True, help="False-discovery rate over subsets.")
-@click.option("--method", type=click.Choice(["bh", "by"]), default="bh", show_default=True, help="Benjamini-Hochberg or -Yekutieli.")
+@click.option(
+    "--method",
+    type=click.Choice(["bh", "by"]),
+    default="bh",
+    show_default=True,
+    help="Benjamini-Hochberg or -Yekutieli.",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--across-protocols", is_flag=True, help="Compare runs that were asked under different protocols.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Also write the comparison as an HTML page.")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Also write the comparison as an HTML page."
+)
 @json_option
 def command(
     a: Path, b: Path, q: float, method: str, seed: int, across_protocols: bool, output: Path | None, as_json: bool
@@ -43,7 +51,9 @@ def command(
         )
         write([page], output)
     if as_json:
-        click.echo(json.dumps({"a": str(a), "b": str(b), "blocks": [block.model_dump(mode="json") for block in blocks]}))
+        click.echo(
+            json.dumps({"a": str(a), "b": str(b), "blocks": [block.model_dump(mode="json") for block in blocks]})
+        )
         return 0
     out = console()
     show(blocks, out)

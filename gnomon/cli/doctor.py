@@ -31,7 +31,17 @@ def command() -> int:
 
 def _versions() -> list[tuple[bool, str]]:
     lines = [(True, f"python {platform.python_version()} on {platform.system()} {platform.machine()}")]
-    for name in ("gnomon", "torch", "transformers", "tokenizers", "datasets", "numpy", "scipy", "altair", "vl-convert-python"):
+    for name in (
+        "gnomon",
+        "torch",
+        "transformers",
+        "tokenizers",
+        "datasets",
+        "numpy",
+        "scipy",
+        "altair",
+        "vl-convert-python",
+    ):
         try:
             lines.append((True, f"{name} {importlib.metadata.version(name)}"))
         except importlib.metadata.PackageNotFoundError:
@@ -46,7 +56,9 @@ def _devices() -> list[tuple[bool, str]]:
     lines = [(True, f"cpu: {cores} cores, {torch.get_num_threads()} threads")]
     for index in range(torch.cuda.device_count()):
         free, total = torch.cuda.mem_get_info(index)
-        lines.append((True, f"cuda:{index}: {torch.cuda.get_device_name(index)}, {free >> 30} of {total >> 30} GiB free"))
+        lines.append(
+            (True, f"cuda:{index}: {torch.cuda.get_device_name(index)}, {free >> 30} of {total >> 30} GiB free")
+        )
     if torch.backends.mps.is_available():
         lines.append((True, "mps"))
     if len(lines) == 1:
@@ -73,7 +85,10 @@ def _caches() -> list[tuple[bool, str]]:
     hub = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
     return [
         (True, f"gnomon: {folder} ({_size(folder)}; {free} GiB free) - another place: GNOMON_CACHE"),
-        (True, f"hub: {hub} ({_size(hub)}){', offline' if os.environ.get('HF_HUB_OFFLINE') else ''} - another place: HF_HOME"),
+        (
+            True,
+            f"hub: {hub} ({_size(hub)}){', offline' if os.environ.get('HF_HUB_OFFLINE') else ''} - another place: HF_HOME",
+        ),
     ]
 
 
@@ -82,7 +97,14 @@ def _data() -> list[tuple[bool, str]]:
     from gnomon.tasks._sources import candidates
 
     root = os.environ.get("GNOMON_DATA")
-    lines = [(bool(root), f"GNOMON_DATA={root}" if root else "GNOMON_DATA is not set: export GNOMON_DATA=FOLDER to find data without -T data=...")]
+    lines = [
+        (
+            bool(root),
+            f"GNOMON_DATA={root}"
+            if root
+            else "GNOMON_DATA is not set: export GNOMON_DATA=FOLDER to find data without -T data=...",
+        )
+    ]
     for name in registry.names():
         finder = task_named(name).finder
         if finder.embedded:
@@ -90,7 +112,9 @@ def _data() -> list[tuple[bool, str]]:
             continue
         folder = next((path for path in candidates(name) if finder.fits(path)), None)
         where = f"or from the hub ({finder.hub.id})" if finder.hub else ""
-        lines.append((folder is not None, f"{name}: {folder}" if folder else f"{name}: -T data=FOLDER {where} - {finder.layout}"))
+        lines.append(
+            (folder is not None, f"{name}: {folder}" if folder else f"{name}: -T data=FOLDER {where} - {finder.layout}")
+        )
     return lines
 
 

@@ -16,11 +16,27 @@ from gnomon.cli._options import json_option, key_values, runs_dir_option
 @click.command("eval")
 @click.argument("tasks")
 @click.option("-m", "--model", required=True, help="Whom to ask: smollm2, hf/<hub id or folder>, mock/uniform, ...")
-@click.option("-M", "model_args", multiple=True, callback=key_values, metavar="KEY=VALUE", help="Model argument, such as dtype=bfloat16.")
-@click.option("-T", "task_args", multiple=True, callback=key_values, metavar="KEY=VALUE", help="Task argument: data, subsets, split, ...")
+@click.option(
+    "-M",
+    "model_args",
+    multiple=True,
+    callback=key_values,
+    metavar="KEY=VALUE",
+    help="Model argument, such as dtype=bfloat16.",
+)
+@click.option(
+    "-T",
+    "task_args",
+    multiple=True,
+    callback=key_values,
+    metavar="KEY=VALUE",
+    help="Task argument: data, subsets, split, ...",
+)
 @click.option("--protocol", help="Way of asking; the task's first by default (see gnomon ls tasks NAME).")
 @click.option("--shots", type=click.IntRange(min=0), help="Few-shot examples; the protocol's number by default.")
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many items a subset; a larger one extends the run.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), help="At most so many items a subset; a larger one extends the run."
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Fixes every draw.")
 @click.option("--accept-errors", is_flag=True, help="Finish without the items that could not be answered.")
 @click.option("--no-cache", is_flag=True, help="Neither take nor give scores that runs share.")
@@ -95,11 +111,15 @@ def show_run(run: object) -> None:
     assert isinstance(run, Run)
     out = console()
     protocol = run.manifest.protocol
-    title = f"{escape(run.manifest.title)}  [dim]{protocol['name']} v{protocol['version']}, {protocol['shots']} shots[/dim]"
+    title = (
+        f"{escape(run.manifest.title)}  [dim]{protocol['name']} v{protocol['version']}, {protocol['shots']} shots[/dim]"
+    )
     out.print(f"\n[bold]{title}[/bold]")
     show(run.result(), out)
     if run.manifest.status != "complete":
-        out.print("[bold]The run is incomplete.[/bold] Give the same command again to ask what is missing, or add  --accept-errors .")
+        out.print(
+            "[bold]The run is incomplete.[/bold] Give the same command again to ask what is missing, or add  --accept-errors ."
+        )
     out.print(f"\nReport: open {run.path / 'report.html'} in a browser", soft_wrap=True, markup=False)
     out.print(f"Run:    {run.path}", soft_wrap=True, markup=False)
 
@@ -109,4 +129,8 @@ def _print_json(run: object) -> None:
 
     assert isinstance(run, Run)
     kept = [block.model_dump(mode="json") for block in run.result() if block.kind in ("estimate", "table", "note")]
-    click.echo(json.dumps({"run": str(run.path), "status": run.manifest.status, "statuses": run.manifest.statuses, "blocks": kept}))
+    click.echo(
+        json.dumps(
+            {"run": str(run.path), "status": run.manifest.status, "statuses": run.manifest.statuses, "blocks": kept}
+        )
+    )

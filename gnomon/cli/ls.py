@@ -37,7 +37,9 @@ def _tasks() -> None:
     for name in registry.names():
         task = task_named(name)
         total = sum(n for (split, _), n in task.counts.items() if split in (task.default_splits or task.splits[:1]))
-        click.echo(f"{name:10} {task.title} ({task.source}): {total:,} items, {len(task.subsets)} subsets, protocols {', '.join(task.protocols)}")
+        click.echo(
+            f"{name:10} {task.title} ({task.source}): {total:,} items, {len(task.subsets)} subsets, protocols {', '.join(task.protocols)}"
+        )
     click.echo("\nAll of one task:  gnomon ls tasks NAME")
 
 
@@ -46,16 +48,22 @@ def _task(name: str) -> None:
 
     task = task_named(name)
     click.echo(f"{name}: {task.title}, {task.source}, licence {task.licence}")
-    click.echo(f"splits: {', '.join(task.splits)} (asked by default: {', '.join(task.default_splits or task.splits[:1])})")
+    click.echo(
+        f"splits: {', '.join(task.splits)} (asked by default: {', '.join(task.default_splits or task.splits[:1])})"
+    )
     click.echo(f"data folder: {task.finder.layout}")
     if task.finder.hub:
         click.echo(f"hub: {task.finder.hub.id} at {task.finder.hub.revision}")
     click.echo("protocols:")
     for protocol_name, protocol in task.protocols.items():
-        click.echo(f"  {protocol_name} v{protocol.version} ({task.fingerprint(protocol)}, {protocol.shots} shots): {protocol.about}")
+        click.echo(
+            f"  {protocol_name} v{protocol.version} ({task.fingerprint(protocol)}, {protocol.shots} shots): {protocol.about}"
+        )
     click.echo("subsets (items by split):")
     for subset in task.subsets:
-        counts = ", ".join(f"{split} {task.counts[split, subset]:,}" for split in task.splits if (split, subset) in task.counts)
+        counts = ", ".join(
+            f"{split} {task.counts[split, subset]:,}" for split in task.splits if (split, subset) in task.counts
+        )
         click.echo(f"  {subset:40} {counts}  {task.metric(subset).name}")
 
 

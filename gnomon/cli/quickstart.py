@@ -28,5 +28,7 @@ def command(limit: int, runs_dir: Path) -> int:
             command=f"gnomon eval facts -m smollm2 --limit {limit}",
         )
     show_run(run)
-    click.echo("\nNext:   gnomon ls tasks        gnomon eval mmlu -m smollm2 -T data=FOLDER --limit 20        gnomon doctor")
+    click.echo(
+        "\nNext:   gnomon ls tasks        gnomon eval mmlu -m smollm2 -T data=FOLDER --limit 20        gnomon doctor"
+    )
     return 0

@@ -9,7 +9,9 @@ import click
 
 @click.command("report")
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default=Path("report.html"), show_default=True)
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default=Path("report.html"), show_default=True
+)
 @click.option("--title", help="Heading of the page.")
 def command(runs: tuple[Path, ...], output: Path, title: str | None) -> int:
     """One HTML page from one or more runs. It opens from disk with the network off."""

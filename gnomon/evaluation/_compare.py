@@ -52,14 +52,24 @@ def compare(
         raise UsageError(f"--q {q}: give a number between 0 and 1.")
     notes = _comparable(a, b, across_protocols)
     records_a, records_b = a.records(), b.records()
-    common = [key for key, record in records_a.items() if key in records_b and _graded(record) and _graded(records_b[key])]
+    common = [
+        key for key, record in records_a.items() if key in records_b and _graded(record) and _graded(records_b[key])
+    ]
     if not common:
-        raise RunError(f"{a.path} and {b.path} have no answered item in common.", hint="Run both with the same subsets, limit and seed.")
+        raise RunError(
+            f"{a.path} and {b.path} have no answered item in common.",
+            hint="Run both with the same subsets, limit and seed.",
+        )
     pairs = [(records_a[key], records_b[key]) for key in common]
     _same_items(a, b, pairs)
     for run, records in ((a, records_a), (b, records_b)):
         if alone := len(records) - len(common):
-            notes.append(Note(level="warning", text=f"{alone:,} items of {run.manifest.id} have no graded partner and are left out."))
+            notes.append(
+                Note(
+                    level="warning",
+                    text=f"{alone:,} items of {run.manifest.id} have no graded partner and are left out.",
+                )
+            )
     names = (a.manifest.model["name"], b.manifest.model["name"])
     if names[0] == names[1]:
         names = (a.manifest.id, b.manifest.id)
@@ -96,10 +106,17 @@ def _comparable(a: Run, b: Run, across_protocols: bool) -> list[Note]:
     # Few-shot examples are part of "data" and of the protocol: across protocols only the items themselves must be equal.
     key = "items" if across_protocols else "data"
     if same_subsets and one[key] != two[key]:
-        raise RunError(f"{a.path} and {b.path} were asked from data with different contents (checksums {one[key][:8]} and {two[key][:8]}).")
+        raise RunError(
+            f"{a.path} and {b.path} were asked from data with different contents (checksums {one[key][:8]} and {two[key][:8]})."
+        )
     for run in (a, b):
         if run.manifest.status != "complete":
-            notes.append(Note(level="warning", text=f"{run.manifest.id} is {run.manifest.status}: the items that it lacks are not compared."))
+            notes.append(
+                Note(
+                    level="warning",
+                    text=f"{run.manifest.id} is {run.manifest.status}: the items that it lacks are not compared.",
+                )
+            )
     return notes
 
 
@@ -110,7 +127,9 @@ def _same_items(a: Run, b: Run, pairs: Sequence[tuple[Record, Record]]) -> None:
     for first, second in pairs:
         same = (first.target, first.group) == (second.target, second.group)
         if not same or (same_prompts and first.shots == second.shots == 0 and first.input != second.input):
-            raise RunError(f"{a.path} and {b.path} were asked from data with different contents: {first.id} is not the same item in both.")
+            raise RunError(
+                f"{a.path} and {b.path} were asked from data with different contents: {first.id} is not the same item in both."
+            )
 
 
 def _overall(pairs: Sequence[tuple[Record, Record]], names: tuple[str, str], seed: int) -> Comparison:
@@ -159,7 +178,9 @@ def _subsets(task: str, pairs: Sequence[tuple[Record, Record]]) -> list[_Subset]
     return found
 
 
-def _by_subset(subsets: Sequence[_Subset], names: tuple[str, str], q: float, method: Literal["bh", "by"]) -> list[Block]:
+def _by_subset(
+    subsets: Sequence[_Subset], names: tuple[str, str], q: float, method: Literal["bh", "by"]
+) -> list[Block]:
     tests = [mcnemar(one.a, one.b) for one in subsets]
     adjusted = [float(value) for value in adjust([test.p_value for test in tests], method)]
     words = {"bh": "Benjamini-Hochberg", "by": "Benjamini-Yekutieli"}[method]
@@ -179,7 +200,9 @@ def _by_subset(subsets: Sequence[_Subset], names: tuple[str, str], q: float, met
             )
             for one, test, value in zip(subsets, tests, adjusted, strict=True)
         ],
-        caption="Benjamini-Hochberg needs tests that are independent or positively dependent; Benjamini-Yekutieli needs nothing." if method == "bh" else "",
+        caption="Benjamini-Hochberg needs tests that are independent or positively dependent; Benjamini-Yekutieli needs nothing."
+        if method == "bh"
+        else "",
     )
     table = Table(
         title="Both systems by subset",

@@ -55,7 +55,9 @@ def score(metric: Metric, verdicts: Sequence[Verdict]) -> Score | None:
         n=n,
         groups=n,
         chance=metric.chance if metric.chance is not None else 0.0,
-        majority=_best_constant(verdicts, lambda rows: exact_match(rows, [v.item.group for v in verdicts], size).value or 0.0),
+        majority=_best_constant(
+            verdicts, lambda rows: exact_match(rows, [v.item.group for v in verdicts], size).value or 0.0
+        ),
         unit=f"groups of {size}",
         ignored=outcome.ignored,
     )
@@ -90,10 +92,14 @@ def macro(parts: Sequence[tuple[Score, Sequence[Verdict]]]) -> tuple[float, Inte
         for verdict in verdicts:
             homes.setdefault(verdict.item.group, set()).add(number)
     if any(len(home) > 1 for home in homes.values()):
-        rows = [(float(v.correct), v.item.group, number) for number, (_, verdicts) in enumerate(parts) for v in verdicts]
+        rows = [
+            (float(v.correct), v.item.group, number) for number, (_, verdicts) in enumerate(parts) for v in verdicts
+        ]
         several = all(len({v.item.group for v in verdicts}) > 1 for _, verdicts in parts)
         found = clustered_macro([r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows]) if several else None
-        return value, _wilson_over_groups(value, len(homes)) if found is None or found.high - found.low < 1e-9 else found
+        return value, _wilson_over_groups(
+            value, len(homes)
+        ) if found is None or found.high - found.low < 1e-9 else found
     weights = [1 / len(parts)] * len(parts)
     return value, mover([part.value for part, _ in parts], [part.interval for part, _ in parts], weights)
 

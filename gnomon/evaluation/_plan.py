@@ -62,7 +62,9 @@ def choose(items: Sequence[Item], requests: Sequence[Request]) -> tuple[list[Ite
             drawn = _draw(members, request, f"sample/{split}/{subset}")
             wanted.update(item.id for item in drawn)
             if request.limit is not None and len(drawn) != min(request.limit, len(members)):
-                notes[f"{subset} ({split}): --limit {request.limit} became {len(drawn)}, since rows that share a group stay together."] = None
+                notes[
+                    f"{subset} ({split}): --limit {request.limit} became {len(drawn)}, since rows that share a group stay together."
+                ] = None
     return [item for item in items if item.id in wanted], list(notes)
 
 
@@ -93,13 +95,17 @@ def prepare(data: TaskData, items: Sequence[Item], protocol: Protocol, shots: in
         if _gpt2.available():
             counter, name = _gpt2.count, "GPT-2's"
         else:
-            prepared.notes.append(f"Tokens were counted with {name}, not GPT-2's as the release does. To get GPT-2's:  {_gpt2.INSTALL}")
+            prepared.notes.append(
+                f"Tokens were counted with {name}, not GPT-2's as the release does. To get GPT-2's:  {_gpt2.INSTALL}"
+            )
         _drop(counts, items, examples, protocol, protocol.limit.tokens, counter)
         if model.context_length is not None:
             _drop(counts, items, examples, protocol, model.context_length - 16, model.count_tokens)
         dropped = sum(count < shots for count in counts.values())
         if dropped:
-            prepared.notes.append(f"{dropped:,} of {len(items):,} prompts were too long for {shots} examples and were given fewer, as the release does.")
+            prepared.notes.append(
+                f"{dropped:,} of {len(items):,} prompts were too long for {shots} examples and were given fewer, as the release does."
+            )
     prepared.asked = [
         Asked(item, protocol.ask(item, examples[item.subset][: counts[item.id]]), counts[item.id]) for item in items
     ]

@@ -136,12 +136,12 @@ def _settle(
         raise UsageError(f"--shots {number}: give 0 or a whole number above it.")
     asked_model = load_model(model, model_args) if isinstance(model, str) else model
     require(asked_model, "score", "gnomon eval")
-    cast(Scores, asked_model).count_tokens(["a"])  # a tokenizer that cannot be read fails here, before anything is written
+    cast(Scores, asked_model).count_tokens(
+        ["a"]
+    )  # a tokenizer that cannot be read fails here, before anything is written
     every = data.items()
     items_checksum = data.checksum()
-    empty = [f"{subset} ({split})" for split in data.splits for subset in data.subsets if not any((i.split, i.subset) == (split, subset) for i in every)]
-    if empty:
-        raise DataError(f"{data.source.describe()} has no row of {', '.join(empty)}.", hint="Complete the folder, or name others with  -T subsets=... .")
+    _no_subset_is_empty(data, every)
     for subset in data.subsets:
         data.shots(subset, number)
     spec = {
@@ -165,6 +165,15 @@ def _settle(
             f"{len(items):,} of {len(every):,} items were asked (--limit); averages weigh subsets by the items asked, not by the benchmark's sizes."
         )
     return _Study(data, cast(Scores, asked_model), name, found, number, items, spec, requests, notes)
+
+
+def _no_subset_is_empty(data: TaskData, items: Sequence[Item]) -> None:
+    """A file without rows passes where counts are free; a score over the others would pass for the whole."""
+    have = {(item.split, item.subset) for item in items}
+    empty = [f"{name} ({split})" for split in data.splits for name in data.subsets if (split, name) not in have]
+    if empty:
+        hint = "Complete the folder, or name others with  -T subsets=... ."
+        raise DataError(f"{data.source.describe()} has no row of {', '.join(empty)}.", hint=hint)
 
 
 def _requests(path: Path, new: Request) -> list[Request]:
@@ -213,7 +222,9 @@ def _manifest(study: _Study, task: str, command: str) -> Manifest:
     )
 
 
-def _work(run: Run, study: _Study, prepared: Prepared, accept_errors: bool, use_cache: bool, progress: Progress) -> None:
+def _work(
+    run: Run, study: _Study, prepared: Prepared, accept_errors: bool, use_cache: bool, progress: Progress
+) -> None:
     """Ask what is missing, then write result, report and manifest, in this order."""
     from gnomon.models._files import cache_folder
 
@@ -232,7 +243,9 @@ def _work(run: Run, study: _Study, prepared: Prepared, accept_errors: bool, use_
     run.log(f"asking {len(prepared.asked):,} items; {len(journal.records):,} are recorded")
     units = [_unit(asked, study.protocol) for asked in prepared.asked]
     try:
-        ask_all(units, journal, model.score, fingerprint=study.spec["model_fingerprint"], cache=cache, progress=progress)
+        ask_all(
+            units, journal, model.score, fingerprint=study.spec["model_fingerprint"], cache=cache, progress=progress
+        )
     finally:
         cache.close()
     answered = [Answered(asked, journal.records.get(asked.item.id)) for asked in prepared.asked]
@@ -257,14 +270,22 @@ def _work(run: Run, study: _Study, prepared: Prepared, accept_errors: bool, use_
 
 
 def _notes(study: _Study, prepared: Prepared, errors: int, accepted: bool) -> list[Note]:
-    notes = [Note(level="deviation", text=text) for text in (*study.protocol.deviations, *study.data.notes, *prepared.notes)]
+    notes = [
+        Note(level="deviation", text=text) for text in (*study.protocol.deviations, *study.data.notes, *prepared.notes)
+    ]
     if study.shots != study.protocol.shots:
         text = f"{study.shots} few-shot examples were given; the protocol '{study.protocol_name}' has {study.protocol.shots}."
         notes.append(Note(level="deviation", text=text))
     notes.extend(Note(level="info", text=text) for text in study.notes)
     if errors:
-        told = "they are left out of every number, as was asked" if accepted else "the run is incomplete, and they are in no number"
-        notes.append(Note(level="warning", text=f"{errors:,} of {len(prepared.asked):,} items could not be answered: {told}."))
+        told = (
+            "they are left out of every number, as was asked"
+            if accepted
+            else "the run is incomplete, and they are in no number"
+        )
+        notes.append(
+            Note(level="warning", text=f"{errors:,} of {len(prepared.asked):,} items could not be answered: {told}.")
+        )
     return notes
 
 
@@ -286,7 +307,9 @@ def _unit(asked: Asked, protocol: Protocol) -> Unit:
         failed = next((answer for answer in answers if isinstance(answer, Failed)), None)
         if failed is not None:
             refused = failed.status == "refused"
-            return record.model_copy(update={"status": failed.status, "message": failed.message, "correct": False if refused else None})
+            return record.model_copy(
+                update={"status": failed.status, "message": failed.message, "correct": False if refused else None}
+            )
         scored = [answer for answer in answers if isinstance(answer, Scored)]
         choice = protocol.read(item, scored)
         cut = max(answer.truncated for answer in scored)
@@ -321,7 +344,8 @@ def report_run(run: Run, manifest: Manifest | None = None, blocks: Sequence[Any]
         "data": f"{data['task']}, {data['paper']}, {data['source']}, licence {data['licence']}",
         "data checksum": str(data["checksum"])[:16],
         "limits and seeds": ", ".join(
-            f"{'all items' if r['limit'] is None else 'limit ' + str(r['limit'])}, seed {r['seed']}" for r in manifest.plan["requests"]
+            f"{'all items' if r['limit'] is None else 'limit ' + str(r['limit'])}, seed {r['seed']}"
+            for r in manifest.plan["requests"]
         ),
         "finished": manifest.finished or "",
         "time": f"{manifest.seconds:,.0f} s on {manifest.host.get('cores', '?')} cores, {manifest.tokens_computed:,} tokens computed",

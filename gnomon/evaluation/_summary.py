@@ -47,6 +47,7 @@ def summarise(task: Task, answered: Sequence[Answered], splits: Sequence[str], n
         part = [one for one in answered if one.asked.item.split == split]
         suffix = f" ({split})" if len(splits) > 1 else ""
         blocks.extend(_averages(task, part, suffix))
+        blocks.extend(_calibration(task, part, suffix))
         headline_subsets.append(_by_subset(task, part, suffix))
     blocks.extend(notes)
     blocks.extend(_remarks(answered))
@@ -55,11 +56,13 @@ def summarise(task: Task, answered: Sequence[Answered], splits: Sequence[str], n
         part = [one for one in answered if one.asked.item.split == split]
         suffix = f" ({split})" if len(splits) > 1 else ""
         blocks.extend(_rollups(task, part, suffix))
-        blocks.extend(_calibration(task, part, suffix))
+        blocks.extend(_reliability(part, suffix))
     blocks.append(_statuses(answered))
     first = answered[0].asked.asks[0]
     continuations = "\n".join(repr(text) for text in first.continuations)
-    caption = f"Item {answered[0].asked.item.id}. The continuations whose log-probabilities were compared:\n{continuations}"
+    caption = (
+        f"Item {answered[0].asked.item.id}. The continuations whose log-probabilities were compared:\n{continuations}"
+    )
     blocks.append(Text(title="The first full prompt, exactly", text=first.context, caption=caption))
     blocks.append(_samples(answered))
     return blocks
@@ -120,7 +123,9 @@ def _estimate(name: str, found: Score, method: str, headline: bool) -> Estimate:
     )
 
 
-def _macro(whole: Sequence[tuple[Score, list[Verdict]]], subsets: int, row_wise: bool, suffix: str, headline: bool) -> Estimate:
+def _macro(
+    whole: Sequence[tuple[Score, list[Verdict]]], subsets: int, row_wise: bool, suffix: str, headline: bool
+) -> Estimate:
     name = f"{'accuracy' if row_wise else 'average'}, macro over {subsets} subsets{suffix}"
     method = "unweighted mean of the subsets' scores (macro)"
     n = sum(found.n for found, _ in whole)
@@ -133,56 +138,67 @@ def _macro(whole: Sequence[tuple[Score, list[Verdict]]], subsets: int, row_wise:
         "chance": sum(found.chance for found, _ in whole) / subsets,
         "majority class": sum(found.majority for found, _ in whole) / subsets,
     }
-    return Estimate(name=name, value=value, interval=interval, n=n, method=method, baselines=baselines, headline=headline)
+    return Estimate(
+        name=name, value=value, interval=interval, n=n, method=method, baselines=baselines, headline=headline
+    )
 
 
-_SUBSET_COLUMNS = [
-    Column(label="subset"),
-    Column(label="metric"),
+_SCORE_COLUMNS = [
     Column(label="score", format="fraction"),
     Column(label="low", format="fraction"),
     Column(label="high", format="fraction"),
     Column(label="n", format="integer"),
-    Column(label="accuracy", format="fraction"),
     Column(label="chance", format="fraction"),
     Column(label="majority", format="fraction"),
 ]
 
+_Row = list[str | int | float | bool | None]
+
+
+def _score_cells(found: Score | None) -> _Row:
+    if found is None:
+        return [None, None, None, 0, None, None]
+    low, high = found.interval.low, found.interval.high
+    return [found.value, low, high, found.n, found.chance, found.majority]
+
 
 def _by_subset(task: Task, answered: Sequence[Answered], suffix: str) -> Table:
-    """One row a subset. With categories (the last rollup) as a further column, which colours the chart."""
+    """One row a subset; the metric and the accuracy over rows where some subset reports another metric; the category, which colours the chart."""
     subsets = _by(answered, task)
+    scores = {subset: score(task.metric(subset), verdicts) for subset, verdicts in subsets.items()}
+    mixed = any(task.metric(subset).group_size is not None for subset in subsets)
     category = _category(task, answered)
-    rows = []
-    ignored = 0
+    columns = [Column(label="subset"), *_SCORE_COLUMNS]
+    if mixed:
+        columns += [Column(label="metric"), Column(label="accuracy over rows", format="fraction")]
+    if category:
+        columns.append(Column(label="category"))
+    rows: list[_Row] = []
     for subset, verdicts in subsets.items():
-        metric = task.metric(subset)
-        found = score(metric, verdicts)
-        accuracy = pooled(verdicts)
-        if found is None or accuracy is None:
-            cells: list[str | int | float | bool | None] = [subset, metric.name, None, None, None, 0, None, None, None]
-        else:
-            ignored += found.ignored
-            low, high = found.interval.low, found.interval.high
-            cells = [subset, metric.name, found.value, low, high, found.n, accuracy.value, found.chance, found.majority]
-        rows.append(cells + ([category[subset]] if category else []))
-    methods = {found.interval.method for subset, verdicts in subsets.items() if (found := score(task.metric(subset), verdicts))}
-    caption = f"95% intervals: {', '.join(sorted(methods))}. n counts rows, or whole groups for exact match."
-    if ignored:
+        row: _Row = [subset, *_score_cells(scores[subset])]
+        if mixed:
+            over_rows = pooled(verdicts)
+            row += [task.metric(subset).name, over_rows.value if over_rows else None]
+        rows.append(row + ([category[subset]] if category else []))
+    found = [one for one in scores.values() if one is not None]
+    caption = f"95% intervals: {', '.join(sorted({one.interval.method for one in found})) or 'none'}."
+    if mixed:
+        caption += " n counts rows, or whole groups for exact match."
+    if ignored := sum(one.ignored for one in found):
         caption += f" {ignored} rows stand in groups that are not whole and do not count for exact match."
-    chance = {row[7] for row in rows if row[7] is not None}
+    chance = {one.chance for one in found}
     return Table(
         title=f"Score by subset{suffix}",
-        columns=_SUBSET_COLUMNS + ([Column(label="category")] if category else []),
+        columns=columns,
         rows=rows,
         caption=caption,
         chart=IntervalChart(
             label=0,
-            value=2,
-            low=3,
-            high=4,
-            colour=len(_SUBSET_COLUMNS) if category else None,
-            reference=float(chance.pop()) if len(chance) == 1 else None,  # type: ignore[arg-type]
+            value=1,
+            low=2,
+            high=3,
+            colour=len(columns) - 1 if category else None,
+            reference=chance.pop() if len(chance) == 1 else None,
             reference_label="chance",
         ),
         headline=True,
@@ -191,7 +207,7 @@ def _by_subset(task: Task, answered: Sequence[Answered], suffix: str) -> Table:
 
 def _category(task: Task, answered: Sequence[Answered]) -> dict[str, str]:
     """Subset to its name in the coarsest rollup that covers every item and keeps subsets whole; empty where there is none."""
-    for rollup in reversed(task.rollups.values()):
+    for rollup in reversed(list(task.rollups.values())):
         homes: dict[str, set[str | None]] = {}
         for one in answered:
             homes.setdefault(one.asked.item.subset, set()).add(rollup(one.asked.item))
@@ -209,44 +225,56 @@ def _rollups(task: Task, answered: Sequence[Answered], suffix: str) -> Iterator[
                 parts.setdefault(home, []).append(verdict)
         if not parts or (len(parts) == 1 and len(task.rollups) > 1):
             continue
-        rows: list[list[str | int | float | bool | None]] = []
-        for home in sorted(parts):
-            found = pooled(parts[home])
-            assert found is not None
-            rows.append([home, found.value, found.interval.low, found.interval.high, found.n, found.chance, found.majority])
+        rows: list[_Row] = [[home, *_score_cells(pooled(parts[home]))] for home in sorted(parts)]
         yield Table(
             title=f"Accuracy by {name}{suffix}",
-            columns=[Column(label=name), *(_SUBSET_COLUMNS[i] for i in (2, 3, 4, 5, 7, 8))],
+            columns=[Column(label=name), *_SCORE_COLUMNS],
             rows=rows,
             caption="Pooled over questions (micro).",
             chart=IntervalChart(label=0, value=1, low=2, high=3, reference=None),
         )
 
 
-def _calibration(task: Task, answered: Sequence[Answered], suffix: str) -> Iterator[Block]:
-    """RMS calibration error and reliability of the probability that the model gave to its answer."""
+def _confidences(answered: Sequence[Answered]) -> tuple[list[float], list[bool]]:
+    """The probability that the model gave to its answer, and whether it was right; empty where there are too few."""
     pairs = [
         (max(probabilities), bool(one.record.correct))
         for one in answered
-        if one.record is not None and one.record.status in GRADED and (probabilities := one.record.output.get("probabilities"))
+        if one.record is not None
+        and one.record.status in GRADED
+        and (probabilities := one.record.output.get("probabilities"))
     ]
     if len(pairs) < _CALIBRATION_LEAST:
+        return [], []
+    return [confidence for confidence, _ in pairs], [right for _, right in pairs]
+
+
+def _calibration(task: Task, answered: Sequence[Answered], suffix: str) -> Iterator[Estimate]:
+    """RMS calibration error, as textbooks have it and, where the task has a release that computes it, as released."""
+    confidence, correct = _confidences(answered)
+    if not confidence:
         return
-    confidence, correct = [c for c, _ in pairs], [r for _, r in pairs]
     yield Estimate(
         name=f"RMS calibration error{suffix}",
         value=rms_calibration_error(confidence, correct),
-        n=len(pairs),
+        n=len(confidence),
         method="adaptive bins of about 100 answers; confidence is the softmax over the options",
     )
     if "official" in task.protocols:
         yield Estimate(
             name=f"RMS calibration error, as released{suffix}",
             value=rms_calibration_error_official(confidence, correct),
-            n=len(pairs),
-            method="the released code, which flips confidences up to 0.5, squares the weights and takes a second root",
+            n=len(confidence),
+            method="the released code: flips confidences up to 0.5, squares the weights, takes a second root",
         )
-    bins = reliability(confidence, correct, bin_size=max(20, len(pairs) // 15))
+
+
+def _reliability(answered: Sequence[Answered], suffix: str) -> Iterator[Curve]:
+    """Accuracy against confidence, in about 15 bins."""
+    confidence, correct = _confidences(answered)
+    if not confidence:
+        return
+    bins = reliability(confidence, correct, bin_size=max(20, len(confidence) // 15))
     yield Curve(
         title=f"Reliability{suffix}",
         x_label="confidence",
@@ -296,12 +324,19 @@ def _statuses(answered: Sequence[Answered]) -> Table:
         "timeout": "no answer in time: not scored",
         "not asked": "not reached yet",
     }
-    rows: list[list[str | int | float | bool | None]] = [
-        [status, counts[status], counts[status] / len(answered), meaning[status]] for status in meaning if counts[status]
+    rows: list[_Row] = [
+        [status, counts[status], counts[status] / len(answered), meaning[status]]
+        for status in meaning
+        if counts[status]
     ]
     return Table(
         title="Statuses",
-        columns=[Column(label="status"), Column(label="items", format="integer"), Column(label="share", format="fraction"), Column(label="meaning")],
+        columns=[
+            Column(label="status"),
+            Column(label="items", format="integer"),
+            Column(label="share", format="fraction"),
+            Column(label="meaning"),
+        ],
         rows=rows,
     )
 
@@ -318,12 +353,20 @@ def _samples(answered: Sequence[Answered]) -> Samples:
 def _sample(one: Answered) -> Sample:
     item, record = one.asked.item, one.record
     assert record is not None
-    prompt = "\n".join(item.fields.values()) if len(item.fields) == 1 else "\n".join(f"{k}: {v}" for k, v in item.fields.items())
+    prompt = (
+        "\n".join(item.fields.values())
+        if len(item.fields) == 1
+        else "\n".join(f"{k}: {v}" for k, v in item.fields.items())
+    )
     options = "\n".join(f"({number + 1}) {choice}" for number, choice in enumerate(item.choices))
     probabilities: Mapping[str, float] = {}
     if values := record.output.get("probabilities"):
-        probabilities = {f"({number + 1}) {item.choices[number][:60]}": round(value, 6) for number, value in enumerate(values)}
-    answer = record.message or ("no option" if record.parsed is None else f"({record.parsed + 1}) {item.choices[record.parsed]}")
+        probabilities = {
+            f"({number + 1}) {item.choices[number][:60]}": round(value, 6) for number, value in enumerate(values)
+        }
+    answer = record.message or (
+        "no option" if record.parsed is None else f"({record.parsed + 1}) {item.choices[record.parsed]}"
+    )
     return Sample(
         id=item.id,
         subset=item.subset,
@@ -334,4 +377,3 @@ def _sample(one: Answered) -> Sample:
         target=f"({item.answer + 1}) {item.choices[item.answer]}",
         scores=dict(probabilities),
     )
-

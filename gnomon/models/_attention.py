@@ -161,9 +161,7 @@ def _attend(
     return attend(q, k, v, scale, causal, mask)
 
 
-def _fused(
-    q: Tensor, k: Tensor, v: Tensor, scale: float, causal: bool, mask: Tensor | None
-) -> tuple[Tensor, Tensor]:
+def _fused(q: Tensor, k: Tensor, v: Tensor, scale: float, causal: bool, mask: Tensor | None) -> tuple[Tensor, Tensor]:
     """`_attend` by torch's own kernel, which reports its log-sum-exp on a CPU only."""
     bias = None if mask is None else torch.zeros(mask.shape, dtype=q.dtype).masked_fill_(~mask, -torch.inf)
     out, log_sum = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(

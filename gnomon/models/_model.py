@@ -158,7 +158,9 @@ class Arguments:
         """The value of `key`, one of `allowed` where that is given."""
         value = self._given.get(key, default)
         if allowed and value not in allowed:
-            raise UsageError(f"model argument {key}={value}: use one of {', '.join(allowed)}.", hint=did_you_mean(value, allowed))
+            raise UsageError(
+                f"model argument {key}={value}: use one of {', '.join(allowed)}.", hint=did_you_mean(value, allowed)
+            )
         return value
 
     def number(self, key: str, default: float, low: float, high: float) -> float:

@@ -104,4 +104,6 @@ def provider(name: ModelName, arguments: Mapping[str, str]) -> Model:
             return Flaky(given.number("rate", 0.1, 0, 1), None if seed < 0 else seed)
         case "garbage":
             return Garbage("mock/garbage")
-    raise UsageError(f"no mock model is named '{name.rest}'. {did_you_mean(name.rest, _KINDS)} Known: {', '.join(_KINDS)}.")
+    raise UsageError(
+        f"no mock model is named '{name.rest}'. {did_you_mean(name.rest, _KINDS)} Known: {', '.join(_KINDS)}."
+    )

@@ -59,7 +59,11 @@ def _convert(gguf: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".smollm2-", dir=target.parent))
     try:
-        with _quiet(), warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):  # the reader draws its own bar
+        with (
+            _quiet(),
+            warnings.catch_warnings(),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):  # the reader draws its own bar
             warnings.simplefilter("ignore")  # and warns about read-only arrays that are copied anyway
             model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
             tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)

@@ -60,7 +60,9 @@ class ScoreCache:
             for low in range(0, len(keys), 500):
                 part = list(keys[low : low + 500])
                 marks = ",".join("?" * len(part))
-                for key, value in self._connection.execute(f"SELECT key, value FROM scores WHERE key IN ({marks})", part):
+                for key, value in self._connection.execute(
+                    f"SELECT key, value FROM scores WHERE key IN ({marks})", part
+                ):
                     logprobs, tokens, truncated = json.loads(value)
                     found[key] = Scored(tuple(logprobs), tuple(tokens), truncated)
         except (sqlite3.Error, ValueError, TypeError) as error:
@@ -86,15 +88,20 @@ class ScoreCache:
     def _open(self) -> sqlite3.Connection | None:
         assert self.path is not None
         for attempt in (1, 2):
+            connection = None
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 connection = sqlite3.connect(self.path, timeout=10)
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.execute("PRAGMA synchronous=NORMAL")
-                connection.execute("CREATE TABLE IF NOT EXISTS scores (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID")
+                connection.execute(
+                    "CREATE TABLE IF NOT EXISTS scores (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
+                )
                 return connection
-            except sqlite3.DatabaseError as error:
-                if attempt == 2 or isinstance(error, sqlite3.OperationalError) or not self._set_aside(error):
+            except sqlite3.Error as error:
+                if connection is not None:
+                    connection.close()
+                if attempt == 2 or type(error) is not sqlite3.DatabaseError or not self._set_aside(error):
                     self._give_up(error)
                     return None
             except OSError as error:
@@ -110,9 +117,15 @@ class ScoreCache:
             os.replace(self.path, aside)
         except OSError:
             return False
-        self.remarks.append(f"The score cache {self.path} cannot be read ({error}); it was set aside as {aside.name} and a new one begun.")
+        for left in ("-wal", "-shm"):  # they belong to the old file and must not be taken for the new one's
+            self.path.with_name(self.path.name + left).unlink(missing_ok=True)
+        text = f"The score cache {self.path} cannot be read ({error}); it was set aside as {aside.name}, and a new one is begun."
+        self.remarks.append(text)
         return True
 
     def _give_up(self, error: Exception) -> None:
-        self.remarks.append(f"The score cache {self.path} cannot be used ({error}); this run goes on without it.")
         self.close()
+        if type(error) is not sqlite3.DatabaseError or not self._set_aside(
+            error
+        ):  # that very class: the file is damaged
+            self.remarks.append(f"The score cache {self.path} cannot be used ({error}); this run goes on without it.")

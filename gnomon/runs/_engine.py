@@ -129,7 +129,9 @@ def _checked(ask: Ask, answer: Answer) -> Answer:
     if isinstance(answer, Failed):
         return answer
     if len(answer.logprobs) != len(ask.continuations):
-        return Failed(f"the model gave {len(answer.logprobs)} log-probabilities for {len(ask.continuations)} continuations")
+        return Failed(
+            f"the model gave {len(answer.logprobs)} log-probabilities for {len(ask.continuations)} continuations"
+        )
     for value in answer.logprobs:
         if not math.isfinite(value):
             return Failed(f"the model gave {value} as a log-probability")

@@ -39,7 +39,9 @@ class Journal:
         self.path = path
         self.records: dict[str, Record] = {}
         self.repairs: list[str] = []
-        self._whole: int | None = None  # length to cut the file to before anything is added; None: it ends with a whole line
+        self._whole: int | None = (
+            None  # length to cut the file to before anything is added; None: it ends with a whole line
+        )
         self._read()
 
     def append(self, records: Sequence[Record]) -> None:
@@ -64,7 +66,9 @@ class Journal:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise RunError(f"{self.path} cannot be read: {error.strerror}.", hint="Mend it, or start anew with  --runs-dir DIR .") from error
+            raise RunError(
+                f"{self.path} cannot be read: {error.strerror}.", hint="Mend it, or start anew with  --runs-dir DIR ."
+            ) from error
         whole, newline, rest = content.rpartition(b"\n")
         if rest:
             self._whole = len(whole) + len(newline)
@@ -78,4 +82,6 @@ class Journal:
                 continue
             self.records[record.id] = record
         if broken:
-            self.repairs.append(f"{self.path.name}: {broken} broken line(s) were passed over; their units are asked again.")
+            self.repairs.append(
+                f"{self.path.name}: {broken} broken line(s) were passed over; their units are asked again."
+            )

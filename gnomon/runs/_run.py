@@ -48,8 +48,15 @@ class Run:
         """Open the run of this id for work, or begin it; what an earlier invocation recorded is kept."""
         path = runs_dir / manifest.id
         try:
-            if not (path / "manifest.json").is_file() and path.exists() and any(not _passing(entry.name) for entry in path.iterdir()):
-                raise RunError(f"{path} exists and is no run of gnomon (it has no manifest.json).", hint="Move it, or use  --runs-dir DIR .")
+            if (
+                not (path / "manifest.json").is_file()
+                and path.exists()
+                and any(not _passing(entry.name) for entry in path.iterdir())
+            ):
+                raise RunError(
+                    f"{path} exists and is no run of gnomon (it has no manifest.json).",
+                    hint="Move it, or use  --runs-dir DIR .",
+                )
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise cannot_write(path, error) from error
@@ -74,13 +81,22 @@ class Run:
             stored = json.loads((self.path / "result.json").read_text(encoding="utf-8"))
             return _BLOCKS.validate_python(stored["blocks"])
         except FileNotFoundError:
-            raise RunError(f"{self.path} has no result yet.", hint=f"Go on with the run:  {self.manifest.command}") from None
+            raise RunError(
+                f"{self.path} has no result yet.", hint=f"Go on with the run:  {self.manifest.command}"
+            ) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise RunError(f"{self.path / 'result.json'} cannot be read ({type(error).__name__}).", hint=f"Make it again:  {self.manifest.command}") from error
+            raise RunError(
+                f"{self.path / 'result.json'} cannot be read ({type(error).__name__}).",
+                hint=f"Make it again:  {self.manifest.command}",
+            ) from error
 
     def finish(self, blocks: Sequence[Block], manifest: Manifest) -> None:
         """Write the result, then the manifest: its status is the last thing that changes."""
-        body = {"gnomon_schema": SCHEMA, "run": manifest.id, "blocks": [block.model_dump(mode="json", exclude_defaults=False) for block in blocks]}
+        body = {
+            "gnomon_schema": SCHEMA,
+            "run": manifest.id,
+            "blocks": [block.model_dump(mode="json", exclude_defaults=False) for block in blocks],
+        }
         write_atomically(self.path / "result.json", json.dumps(body, indent=1, ensure_ascii=True) + "\n")
         self.update(manifest)
 
@@ -127,7 +143,9 @@ def _locked(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise RunError(f"another process is working on {path}.", hint="Wait for it, or use  --runs-dir DIR .") from None
+            raise RunError(
+                f"another process is working on {path}.", hint="Wait for it, or use  --runs-dir DIR ."
+            ) from None
         yield
 
 
@@ -153,8 +171,16 @@ def _read_manifest(path: Path) -> Manifest:
 
 
 def _nearby(path: Path) -> str:
-    names = sorted(entry.name for entry in os.scandir(path.parent) if (Path(entry) / "manifest.json").is_file()) if path.parent.is_dir() else []
-    return f"Runs in {path.parent}: {', '.join(names[:8])}{' ...' if len(names) > 8 else ''}" if names else "See  gnomon ls runs ."
+    names = (
+        sorted(entry.name for entry in os.scandir(path.parent) if (Path(entry) / "manifest.json").is_file())
+        if path.parent.is_dir()
+        else []
+    )
+    return (
+        f"Runs in {path.parent}: {', '.join(names[:8])}{' ...' if len(names) > 8 else ''}"
+        if names
+        else "See  gnomon ls runs ."
+    )
 
 
 def _json(manifest: Manifest) -> str:

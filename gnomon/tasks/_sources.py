@@ -95,7 +95,9 @@ class SourceFinder:
         if data is not None:
             folder = Path(data).expanduser()
             if not folder.is_dir():
-                raise DataError(f"data={data} is no folder.", hint=f"Give the folder of {task}'s release: {self.layout}")
+                raise DataError(
+                    f"data={data} is no folder.", hint=f"Give the folder of {task}'s release: {self.layout}"
+                )
             if not self.fits(folder):
                 raise DataError(f"the folder '{data}' does not hold {task}'s release.", hint=f"Expected: {self.layout}")
             return Folder(folder)
@@ -208,7 +210,9 @@ def hub_rows(source: Hub, config: str, split: str, columns: Sequence[str]) -> It
         ) from error
     missing = [column for column in columns if column not in rows.column_names]
     if missing:
-        raise DataError(f"{source.describe()} ({config}, {split}) lacks the column {', '.join(missing)}; it has {', '.join(rows.column_names)}.")
+        raise DataError(
+            f"{source.describe()} ({config}, {split}) lacks the column {', '.join(missing)}; it has {', '.join(rows.column_names)}."
+        )
     for number, row in enumerate(rows, start=1):
         for column in columns:
             if row[column] is None:

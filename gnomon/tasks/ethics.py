@@ -63,9 +63,12 @@ def _from_hub(source: Hub, split: str, subset: str) -> Iterable[tuple[int, list[
     """The hub's copy splits virtue's text in two and names the texts of utilitarianism; there is no hard test in it."""
     if split == "test_hard":
         raise DataError(
-            f"{source.describe()} has no hard test.", hint="Give the release's folder with  -T data=FOLDER , or ask for  -T split=test ."
+            f"{source.describe()} has no hard test.",
+            hint="Give the release's folder with  -T data=FOLDER , or ask for  -T split=test .",
         )
-    names = {"utilitarianism": ("activity", "baseline"), "virtue": ("label", "scenario", "trait")}.get(subset, _COLUMNS[subset])
+    names = {"utilitarianism": ("activity", "baseline"), "virtue": ("label", "scenario", "trait")}.get(
+        subset, _COLUMNS[subset]
+    )
     for number, row in hub_rows(source, subset, split, names):
         cells = [str(row[name]) for name in names]
         yield number, [cells[0], f"{cells[1]} [SEP] {cells[2]}"] if subset == "virtue" else cells

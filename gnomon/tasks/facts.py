@@ -67,14 +67,34 @@ task = Task(
     finder=SourceFinder(fits=lambda folder: False, layout="carried by gnomon", embedded=True),
     read=_read,
     protocols={
-        "plain": Protocol(version=1, about="Statements are judged true or false; questions are completed with each option's words.", ask=_ask),
+        "plain": Protocol(
+            version=1,
+            about="Statements are judged true or false; questions are completed with each option's words.",
+            ask=_ask,
+        ),
     },
     rollups={
         "form": lambda item: item.subset.rsplit("-", 1)[1],
         "family": lambda item: item.subset.rsplit("-", 1)[0],
     },
     examples=(
-        Item("example-statement", "animals-statements", "test", "example", {"text": "A cat is a mammal."}, ("false", "true"), 1),
-        Item("example-question", "animals-questions", "test", "example", {"text": "What is a cat?"}, ("a bird", "a mammal"), 1),
+        Item(
+            "example-statement",
+            "animals-statements",
+            "test",
+            "example",
+            {"text": "A cat is a mammal."},
+            ("false", "true"),
+            1,
+        ),
+        Item(
+            "example-question",
+            "animals-questions",
+            "test",
+            "example",
+            {"text": "What is a cat?"},
+            ("a bird", "a mammal"),
+            1,
+        ),
     ),
 )

@@ -29,7 +29,10 @@ def _read(source: Source, split: str, subset: str) -> list[Item]:
 def _item(subset: str, split: str, number: int, row: Sequence[str], where: str) -> Item:
     *cells, letter = row
     if letter not in LETTERS:
-        raise DataError(f"{where}: the answer is {letter!r}, and it must be one of A, B, C, D.", hint="Mend the file; gnomon does not guess.")
+        raise DataError(
+            f"{where}: the answer is {letter!r}, and it must be one of A, B, C, D.",
+            hint="Mend the file; gnomon does not guess.",
+        )
     name = f"{subset}/{split}/{number - 1}"
     return Item(name, subset, split, name, {"question": cells[0]}, tuple(cells[1:]), LETTERS.index(letter))
 
@@ -43,7 +46,11 @@ def _hub_item(subset: str, split: str, number: int, row: Mapping[str, Any], wher
 
 
 def _question(text: str, item: Item) -> str:
-    return text + "".join(f"\n{letter}. {choice}" for letter, choice in zip(LETTERS, item.choices, strict=True)) + "\nAnswer:"
+    return (
+        text
+        + "".join(f"\n{letter}. {choice}" for letter, choice in zip(LETTERS, item.choices, strict=True))
+        + "\nAnswer:"
+    )
 
 
 def _official(item: Item, shots: Sequence[Item]) -> tuple[Ask, ...]:

@@ -45,7 +45,9 @@ def check_model(model: str | Model, arguments: Mapping[str, str] | None = None, 
     """
     found = load_model(model, arguments) if isinstance(model, str) else model
     ensure(isinstance(found, Model), f"{found!r} lacks name, fingerprint or facts")
-    ensure(bool(found.name) and found.fingerprint() == found.fingerprint(), f"{found.name}: the fingerprint is not stable")
+    ensure(
+        bool(found.name) and found.fingerprint() == found.fingerprint(), f"{found.name}: the fingerprint is not stable"
+    )
     ensure(all(isinstance(value, str) for value in found.facts().values()), f"{found.name}: facts must be text")
     if "score" in abilities(found):
         assert isinstance(found, Scores)
@@ -58,7 +60,10 @@ def _check_scores(model: Scores, name: str, tolerance: float) -> None:
         if isinstance(answer, Failed):
             ensure(bool(answer.message), f"{name}: a failure without a message")
             continue
-        ensure(len(answer.logprobs) == len(answer.tokens) == len(ask.continuations), f"{name}: not one number a continuation for {ask!r}")
+        ensure(
+            len(answer.logprobs) == len(answer.tokens) == len(ask.continuations),
+            f"{name}: not one number a continuation for {ask!r}",
+        )
         ensure(all(math.isfinite(p) and p <= 1e-6 for p in answer.logprobs), f"{name}: {answer.logprobs} for {ask!r}")
         ensure(all(n >= 1 for n in answer.tokens), f"{name}: a continuation of no token in {ask!r}")
     backwards = _score(model, _ASKS[::-1], name)[::-1]
@@ -67,10 +72,15 @@ def _check_scores(model: Scores, name: str, tolerance: float) -> None:
         for ask, one, two in zip(_ASKS, whole, other, strict=True):
             if isinstance(one, Scored) and isinstance(two, Scored):
                 apart = max(abs(a - b) for a, b in zip(one.logprobs, two.logprobs, strict=True))
-                ensure(apart <= tolerance, f"{name}: company or order moves a log-probability by {apart:.3g} for {ask!r}")
+                ensure(
+                    apart <= tolerance, f"{name}: company or order moves a log-probability by {apart:.3g} for {ask!r}"
+                )
     skipped = {0, 3}
     some = {index: answer for batch in model.score(_ASKS, skipped.__contains__) for index, answer in batch}
-    ensure(set(some) == set(range(len(_ASKS))) - skipped, f"{name}: with indices {skipped} skipped, {sorted(some)} were answered")
+    ensure(
+        set(some) == set(range(len(_ASKS))) - skipped,
+        f"{name}: with indices {skipped} skipped, {sorted(some)} were answered",
+    )
     for index, answer in some.items():
         before = whole[index]
         same = not (isinstance(answer, Scored) and isinstance(before, Scored)) or answer == before
@@ -85,5 +95,8 @@ def _score(model: Scores, asks: Sequence[Ask], name: str) -> list[Scored | Faile
         for index, answer in batch:
             ensure(index not in found, f"{name}: index {index} was answered twice")
             found[index] = answer
-    ensure(sorted(found) == list(range(len(asks))), f"{name}: {len(asks) - len(found)} of {len(asks)} asks were not answered")
+    ensure(
+        sorted(found) == list(range(len(asks))),
+        f"{name}: {len(asks) - len(found)} of {len(asks)} asks were not answered",
+    )
     return [found[index] for index in range(len(asks))]

@@ -36,7 +36,10 @@ def check_task(task: str | TaskData, *, most: int = 200) -> None:
     _check_definition(definition)
     _check_items(definition, items)
     again = TaskData(definition, data.source, data.subsets, data.splits, data.shots_split, data.counts_free).items()
-    ensure([item.id for item in again] == [item.id for item in items], f"{definition.name}: two readings give other items or another order")
+    ensure(
+        [item.id for item in again] == [item.id for item in items],
+        f"{definition.name}: two readings give other items or another order",
+    )
     for name, protocol in definition.protocols.items():
         for subset in data.subsets:
             some = [item for item in items if item.subset == subset][:most]
@@ -44,7 +47,9 @@ def check_task(task: str | TaskData, *, most: int = 200) -> None:
 
 
 def _check_definition(task: Task) -> None:
-    ensure(bool(task.subsets) and len(set(task.subsets)) == len(task.subsets), f"{task.name}: subsets are empty or repeat")
+    ensure(
+        bool(task.subsets) and len(set(task.subsets)) == len(task.subsets), f"{task.name}: subsets are empty or repeat"
+    )
     ensure(bool(task.protocols), f"{task.name}: there is no protocol")
     ensure(bool(task.examples), f"{task.name}: there are no examples, so its protocols have no fingerprint")
     ensure(set(task.metrics) <= set(task.subsets), f"{task.name}: a metric is named for an unknown subset")
@@ -60,8 +65,14 @@ def _check_items(task: Task, items: Sequence[Item]) -> None:
     sizes: dict[tuple[str, str], int] = {}
     for item in items:
         ensure(len(item.choices) >= 2, f"{task.name}, {item.id}: fewer than two choices")
-        ensure(0 <= item.answer < len(item.choices), f"{task.name}, {item.id}: answer {item.answer} is none of {len(item.choices)} choices")
-        ensure(item.subset in task.subsets and item.split in task.splits, f"{task.name}, {item.id}: unknown subset or split")
+        ensure(
+            0 <= item.answer < len(item.choices),
+            f"{task.name}, {item.id}: answer {item.answer} is none of {len(item.choices)} choices",
+        )
+        ensure(
+            item.subset in task.subsets and item.split in task.splits,
+            f"{task.name}, {item.id}: unknown subset or split",
+        )
         sizes[item.subset, item.group] = sizes.get((item.subset, item.group), 0) + 1
     for (subset, group), size in sizes.items():
         most = task.metric(subset).group_size
@@ -73,16 +84,27 @@ def _check_protocol(where: str, data: TaskData, protocol: Protocol, items: Seque
     for item in items:
         shots = data.shots(item.subset, protocol.shots)
         asks = protocol.ask(item, shots)
-        ensure(bool(asks) and asks == protocol.ask(item, shots), f"{where}, {item.id}: asking twice gives other asks, or none")
+        ensure(
+            bool(asks) and asks == protocol.ask(item, shots),
+            f"{where}, {item.id}: asking twice gives other asks, or none",
+        )
         for ask in asks:
-            good = all(ask.continuations) and (len(set(ask.continuations)) == len(ask.continuations) or not _distinct(item))
+            good = all(ask.continuations) and (
+                len(set(ask.continuations)) == len(ask.continuations) or not _distinct(item)
+            )
             ensure(good, f"{where}, {item.id}: continuations are empty or repeat: {ask.continuations}")
         ideal = protocol.ideal(item)
         ensure(len(ideal) == len(asks), f"{where}, {item.id}: {len(ideal)} ideal answers for {len(asks)} asks")
         chosen = protocol.read(item, _answers(asks, ideal))
-        ensure(chosen.option == item.answer, f"{where}, {item.id}: a perfect model is read as option {chosen.option}, the answer is {item.answer}")
+        ensure(
+            chosen.option == item.answer,
+            f"{where}, {item.id}: a perfect model is read as option {chosen.option}, the answer is {item.answer}",
+        )
         total = sum(chosen.probabilities)
-        ensure(not chosen.probabilities or math.isclose(total, 1, abs_tol=1e-9), f"{where}, {item.id}: probabilities sum to {total}")
+        ensure(
+            not chosen.probabilities or math.isclose(total, 1, abs_tol=1e-9),
+            f"{where}, {item.id}: probabilities sum to {total}",
+        )
 
 
 def _distinct(item: Item) -> bool:
@@ -94,4 +116,6 @@ def _answers(asks: Sequence[Ask], ideal: Sequence[int]) -> list[Scored]:
     model = Oracle()
     assert isinstance(model, Told)
     model.tell(asks, ideal)
-    return [answer for batch in model.score(asks, lambda index: False) for _, answer in batch if isinstance(answer, Scored)]
+    return [
+        answer for batch in model.score(asks, lambda index: False) for _, answer in batch if isinstance(answer, Scored)
+    ]

@@ -1,6 +1,6 @@
 """Tiny models and tokenizers, made from configurations and from text: random weights, fixed seed, never the network."""
 
-import json
+import functools
 import os
 
 import pytest
@@ -10,6 +10,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # read by the hub's client when it is first 
 import torch  # noqa: E402
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers  # noqa: E402
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast  # noqa: E402
+from transformers.utils import logging  # noqa: E402
 
 VOCABULARY = 300
 CORPUS = [
@@ -19,53 +20,44 @@ CORPUS = [
     "  def f(x):\n    return x + 1\n\n\nüber naïve café 123 456 ...",
 ] * 4
 
-SMALL = {
+TINY = {  # every family takes these names, its own or as aliases, and passes over those that it has no use for
     "vocab_size": VOCABULARY,
     "hidden_size": 32,
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
+    "num_key_value_heads": 2,
     "intermediate_size": 64,
     "max_position_embeddings": 512,
     "bos_token_id": 0,
     "eos_token_id": 0,
     "pad_token_id": 0,
 }
-GROUPED = {**SMALL, "num_key_value_heads": 2}
-OLD = {
-    "vocab_size": VOCABULARY,
-    "n_embd": 32,
-    "n_layer": 2,
-    "n_head": 4,
-    "n_positions": 512,
-    "bos_token_id": 0,
-    "eos_token_id": 0,
-}
 
 
 @pytest.fixture(autouse=True)
-def _offline(monkeypatch, tmp_path_factory):
-    """No test of this room reaches the network or the user's own cache of fingerprints."""
+def _at_home(monkeypatch, tmp_path_factory):
+    """No test of this room reaches the network or the user's own memory of fingerprints."""
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 
 
-def make_config(kind, **settings):
-    """A configuration of family `kind`."""
-    from transformers.utils import logging
-
-    logging.set_verbosity_error()
-    return AutoConfig.for_model(kind, **settings)
-
-
-def make_model(kind, **settings):
+def _make_model(kind, **changes):
     """A model of family `kind` whose weights are large enough for every token to matter."""
+    logging.set_verbosity_error()
+    config = AutoConfig.for_model(kind, **{**TINY, **changes})
     torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(make_config(kind, **settings)).eval().requires_grad_(False)
+    model = AutoModelForCausalLM.from_config(config).eval().requires_grad_(False)
     for name, parameter in sorted(model.named_parameters()):
-        if parameter.dim() >= 2 and "mamba" not in kind:
+        if parameter.dim() >= 2 and kind != "mamba":
             parameter.mul_(5)
         elif name.endswith("bias"):
             parameter.add_(0.1 * torch.randn_like(parameter))
     return model
+
+
+@pytest.fixture(scope="session")
+def make_model():
+    """A function (kind, changes to the tiny configuration) that gives a model; equal calls give equal weights."""
+    return _make_model
 
 
 def wrap(tokenizer, **special):
@@ -150,24 +142,24 @@ TOKENIZERS = {
 
 
 @pytest.fixture(scope="session")
-def tokenizers():
-    """All tokenizers by name, each made once."""
-    return {name: make() for name, make in TOKENIZERS.items()}
+def tokenizer():
+    """A function that gives one of the tokenizers by name, each made once."""
+    return functools.cache(lambda name: TOKENIZERS[name]())
 
 
 @pytest.fixture(scope="session")
 def saved(tmp_path_factory):
-    """A function that saves a tiny model (kind, settings) with a tokenizer and returns its folder; made once each."""
-    made = {}
+    """A function (kind, tokenizer's name, changes) that saves a tiny model and gives its folder, each made once."""
 
-    def save(kind="llama", tokenizer="byte BPE, bos", **settings):
-        settings = settings or {**GROUPED, "num_hidden_layers": 3}
-        key = json.dumps([kind, tokenizer, settings], sort_keys=True)
-        if key not in made:
-            made[key] = tmp_path_factory.mktemp(kind)
-            make_model(kind, **settings).save_pretrained(made[key])
-            if tokenizer:
-                TOKENIZERS[tokenizer]().save_pretrained(made[key])
-        return made[key]
+    @functools.cache
+    def save(kind, tokenizer, changes):
+        folder = tmp_path_factory.mktemp(kind)
+        _make_model(kind, **dict(changes)).save_pretrained(folder)
+        if tokenizer:
+            TOKENIZERS[tokenizer]().save_pretrained(folder)
+        return folder
 
-    return save
+    def saved(kind="llama", tokenizer="byte BPE, bos", **changes):
+        return save(kind, tokenizer, tuple(changes.items()))
+
+    return saved

@@ -1,4 +1,4 @@
-"""ETHICS: the release's files, their checks, groups, polarity and metrics, against readings that share no code with them."""
+"""ETHICS: the release's files, their checks, groups, polarity and metrics, against readings of the tests' own."""
 
 from __future__ import annotations
 
