@@ -1,6 +1,8 @@
-"""What passes between a task and a model: a context with possible continuations, and the log-probabilities that come back.
+"""What passes between a task and a model: a context with possible continuations, and the log-probabilities that come
+back.
 
-Belongs here: the plain types, known to tasks, models and runs alike. Does not belong here: prompts (`tasks/`) or tokens (`models/`).
+Belongs here: the plain types, known to tasks, models and runs alike. Does not belong here: prompts (`tasks/`) or
+tokens (`models/`).
 """
 
 from __future__ import annotations

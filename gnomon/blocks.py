@@ -1,6 +1,8 @@
-"""What a result may consist of. A study's summary is a list of these blocks; report, terminal, JSON and comparison read them and nothing else.
+"""What a result may consist of. A study's summary is a list of these blocks; report, terminal, JSON and comparison
+read them and nothing else.
 
-Belongs here: plain, persisted values. Does not belong here: how they are computed (`stats/`, the questions) or drawn (`report/`).
+Belongs here: plain, persisted values. Does not belong here: how they are computed (`stats/`, the questions) or drawn
+(`report/`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Names to things: the folder is the registry, and other people's packages join through entry points.
 
-Belongs here: finding modules by name and saying what was probably meant. Does not belong here: what a task or a model is.
+Belongs here: finding modules by name and saying what was probably meant. Does not belong here: what a task or a model
+is.
 """
 
 from __future__ import annotations

@@ -65,7 +65,8 @@ def _gnomon() -> None:
 
 
 def main(args: list[str] | None = None) -> None:
-    """Run the command line. Our errors are one sentence and exit status 2; an interruption is 130; a traceback is a bug of ours."""
+    """Run the command line. Our errors are one sentence and exit status 2; an interruption is 130; a traceback is a
+    bug of ours."""
     try:
         status = _gnomon.main(args=args, prog_name="gnomon", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:

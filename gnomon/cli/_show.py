@@ -80,8 +80,10 @@ def _table(block: Table) -> RichTable:
 
 def _comparison(block: Comparison, out: Console) -> None:
     out.print(
-        f"[bold]{escape(block.name)}[/bold]: {escape(block.b)} {block.value_b:.3f}, {escape(block.a)} {block.value_a:.3f}; "
-        f"difference {block.difference:+.3f} ({block.interval.low:+.3f} to {block.interval.high:+.3f}, {escape(block.interval.method)}), "
+        f"[bold]{escape(block.name)}[/bold]: {escape(block.b)} {block.value_b:.3f}, {escape(block.a)} "
+        f"{block.value_a:.3f}; "
+        f"difference {block.difference:+.3f} ({block.interval.low:+.3f} to {block.interval.high:+.3f}, "
+        f"{escape(block.interval.method)}), "
         f"p = {format_cell(block.p_value, 'p-value')} ({escape(block.test)}), n = {block.n:,}."
     )
     if block.detectable is not None:
@@ -91,7 +93,8 @@ def _comparison(block: Comparison, out: Console) -> None:
 def _selection(block: Selection, out: Console) -> None:
     chosen = sorted((one for one in block.hypotheses if one.selected), key=lambda one: one.p_value)
     out.print(
-        f"[bold]{escape(block.title)}[/bold]: {len(chosen)} of {len(block.hypotheses)} at q = {block.q:g} ({escape(block.method)})."
+        f"[bold]{escape(block.title)}[/bold]: {len(chosen)} of {len(block.hypotheses)} at q = {block.q:g} "
+        f"({escape(block.method)})."
     )
     for one in chosen:
         out.print(f"  {escape(one.name)}  {one.effect:+.3f}  p = {format_cell(one.p_value, 'p-value')}  n = {one.n:,}")

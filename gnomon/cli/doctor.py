@@ -1,4 +1,5 @@
-"""`gnomon doctor`. Belongs here: looking, and saying how to get what is missing. It changes nothing and asks no network."""
+"""`gnomon doctor`. Belongs here: looking, and saying how to get what is missing. It changes nothing and asks no
+network."""
 
 from __future__ import annotations
 
@@ -87,7 +88,8 @@ def _caches() -> list[tuple[bool, str]]:
         (True, f"gnomon: {folder} ({_size(folder)}; {free} GiB free) - another place: GNOMON_CACHE"),
         (
             True,
-            f"hub: {hub} ({_size(hub)}){', offline' if os.environ.get('HF_HUB_OFFLINE') else ''} - another place: HF_HOME",
+            f"hub: {hub} ({_size(hub)}){', offline' if os.environ.get('HF_HUB_OFFLINE') else ''} - another "
+            "place: HF_HOME",
         ),
     ]
 

@@ -118,7 +118,8 @@ def show_run(run: object) -> None:
     show(run.result(), out)
     if run.manifest.status != "complete":
         out.print(
-            "[bold]The run is incomplete.[/bold] Give the same command again to ask what is missing, or add  --accept-errors ."
+            "[bold]The run is incomplete.[/bold] Give the same command again to ask what is missing, or "
+            "add  --accept-errors ."
         )
     out.print(f"\nReport: open {run.path / 'report.html'} in a browser", soft_wrap=True, markup=False)
     out.print(f"Run:    {run.path}", soft_wrap=True, markup=False)

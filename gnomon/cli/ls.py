@@ -38,7 +38,8 @@ def _tasks() -> None:
         task = task_named(name)
         total = sum(n for (split, _), n in task.counts.items() if split in (task.default_splits or task.splits[:1]))
         click.echo(
-            f"{name:10} {task.title} ({task.source}): {total:,} items, {len(task.subsets)} subsets, protocols {', '.join(task.protocols)}"
+            f"{name:10} {task.title} ({task.source}): {total:,} items, {len(task.subsets)} subsets, "
+            f"protocols {', '.join(task.protocols)}"
         )
     click.echo("\nAll of one task:  gnomon ls tasks NAME")
 
@@ -57,7 +58,8 @@ def _task(name: str) -> None:
     click.echo("protocols:")
     for protocol_name, protocol in task.protocols.items():
         click.echo(
-            f"  {protocol_name} v{protocol.version} ({task.fingerprint(protocol)}, {protocol.shots} shots): {protocol.about}"
+            f"  {protocol_name} v{protocol.version} ({task.fingerprint(protocol)}, {protocol.shots} "
+            f"shots): {protocol.about}"
         )
     click.echo("subsets (items by split):")
     for subset in task.subsets:
@@ -72,7 +74,8 @@ def _models() -> None:
 
     words = {
         "hf": "hf/<hub id or folder>   any causal language model of transformers",
-        "smollm2": "smollm2                 the embedded model, SmolLM2-135M-Instruct; smollm2@layers=10 is its first ten layers",
+        "smollm2": "smollm2                 the embedded model, SmolLM2-135M-Instruct; smollm2@layers=10 "
+        "is its first ten layers",
         "mock": "mock/uniform, mock/oracle, mock/flaky, mock/garbage   for tests and drills",
     }
     for name in providers.names():

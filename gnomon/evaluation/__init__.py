@@ -1,4 +1,5 @@
-"""What can a model do? `gnomon eval`: benchmarks scored as their authors score them, with intervals and paired comparisons.
+"""What can a model do? `gnomon eval`: benchmarks scored as their authors score them, with intervals and paired
+comparisons.
 
 Belongs here: the room's public names. Does not belong here: anything that computes.
 """

@@ -1,6 +1,7 @@
 """`gnomon.compare`: two runs on the same items, item by item.
 
-Belongs here: which items are paired, the test of each subset, the overall difference. Does not belong here: the tests themselves (`stats/`).
+Belongs here: which items are paired, the test of each subset, the overall difference. Does not belong here: the tests
+themselves (`stats/`).
 """
 
 from __future__ import annotations
@@ -42,11 +43,12 @@ def compare(
 ) -> list[Block]:
     """How `b` differs from `a` on the items that both answered.
 
-    Overall: the paired difference in accuracy over rows with a cluster bootstrap interval, a sign-flip test and the smallest difference that could
-    have been seen. By subset: exact McNemar tests on the subset's own metric, with the false-discovery rate held at `q` over all of them
-    by Benjamini-Hochberg ("bh") or Benjamini-Yekutieli ("by").
+    Overall: the paired difference in accuracy over rows with a cluster bootstrap interval, a sign-flip test and the
+    smallest difference that could have been seen. By subset: exact McNemar tests on the subset's own metric, with the
+    false-discovery rate held at `q` over all of them by Benjamini-Hochberg ("bh") or Benjamini-Yekutieli ("by").
 
-    Raises RunError where the runs cannot be compared: other tasks, other data, other protocols (unless `across_protocols`), no item in common.
+    Raises RunError where the runs cannot be compared: other tasks, other data, other protocols (unless
+    `across_protocols`), no item in common.
     """
     if not 0 < q < 1:
         raise UsageError(f"--q {q}: give a number between 0 and 1.")
@@ -91,23 +93,29 @@ def _comparable(a: Run, b: Run, across_protocols: bool) -> list[Note]:
     notes = []
     if (one["protocol"], one["protocol_hash"], one["shots"]) != (two["protocol"], two["protocol_hash"], two["shots"]):
         words = [
-            f"{run.path} ({run.manifest.spec['task']}, {run.manifest.spec['protocol']} v{run.manifest.spec['protocol_version']}, "
+            f"{run.path} ({run.manifest.spec['task']}, {run.manifest.spec['protocol']} "
+            f"v{run.manifest.spec['protocol_version']}, "
             f"{run.manifest.spec['shots']} shots, {run.manifest.data.get('items', 0):,} items)"
             for run in (a, b)
         ]
-        text = f"{words[0]} and {words[1]} were asked under different protocols, so their difference is not the models' alone."
+        text = (
+            f"{words[0]} and {words[1]} were asked under different protocols, so their difference is "
+            "not the models' alone."
+        )
         if not across_protocols:
             raise RunError(
                 text,
-                hint=f"Run one again with  --protocol {one['protocol']} --shots {one['shots']} , or compare anyway with  --across-protocols  (the report will say so).",
+                hint=f"Run one again with  --protocol {one['protocol']} --shots {one['shots']} , or "
+                "compare anyway with  --across-protocols  (the report will say so).",
             )
         notes.append(Note(level="deviation", text=text))
     same_subsets = one["subsets"] == two["subsets"] and one["splits"] == two["splits"]
-    # Few-shot examples are part of "data" and of the protocol: across protocols only the items themselves must be equal.
+    # Shots are part of "data" and of the protocol: across protocols only the items themselves must be equal.
     key = "items" if across_protocols else "data"
     if same_subsets and one[key] != two[key]:
         raise RunError(
-            f"{a.path} and {b.path} were asked from data with different contents (checksums {one[key][:8]} and {two[key][:8]})."
+            f"{a.path} and {b.path} were asked from data with different contents (checksums {one[key][:8]} "
+            f"and {two[key][:8]})."
         )
     for run in (a, b):
         if run.manifest.status != "complete":
@@ -121,14 +129,16 @@ def _comparable(a: Run, b: Run, across_protocols: bool) -> list[Note]:
 
 
 def _same_items(a: Run, b: Run, pairs: Sequence[tuple[Record, Record]]) -> None:
-    """Runs of other subsets have other checksums, so what they share is compared by item: target, group, and the prompt where that must be equal."""
+    """Runs of other subsets have other checksums, so what they share is compared by item: target, group, and the
+    prompt where that must be equal."""
     one, two = a.manifest.spec, b.manifest.spec
     same_prompts = (one["protocol"], one["protocol_hash"]) == (two["protocol"], two["protocol_hash"])
     for first, second in pairs:
         same = (first.target, first.group) == (second.target, second.group)
         if not same or (same_prompts and first.shots == second.shots == 0 and first.input != second.input):
             raise RunError(
-                f"{a.path} and {b.path} were asked from data with different contents: {first.id} is not the same item in both."
+                f"{a.path} and {b.path} were asked from data with different contents: {first.id} is not "
+                "the same item in both."
             )
 
 
@@ -200,7 +210,8 @@ def _by_subset(
             )
             for one, test, value in zip(subsets, tests, adjusted, strict=True)
         ],
-        caption="Benjamini-Hochberg needs tests that are independent or positively dependent; Benjamini-Yekutieli needs nothing."
+        caption="Benjamini-Hochberg needs tests that are independent or positively dependent; "
+        "Benjamini-Yekutieli needs nothing."
         if method == "bh"
         else "",
     )

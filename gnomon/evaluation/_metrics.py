@@ -1,6 +1,8 @@
-"""From verdicts on rows to the numbers of a subset: accuracy, exact match over groups, averages, each with its interval and baselines.
+"""From verdicts on rows to the numbers of a subset: accuracy, exact match over groups, averages, each with its
+interval and baselines.
 
-Belongs here: what a benchmark calls its score. Does not belong here: interval formulas (`stats/`), verdicts on one answer (`grading/`).
+Belongs here: what a benchmark calls its score. Does not belong here: interval formulas (`stats/`), verdicts on one
+answer (`grading/`).
 """
 
 from __future__ import annotations
@@ -83,8 +85,9 @@ def pooled(verdicts: Sequence[Verdict]) -> Score | None:
 def macro(parts: Sequence[tuple[Score, Sequence[Verdict]]]) -> tuple[float, Interval]:
     """The unweighted mean of subset scores and its interval.
 
-    Where no group reaches into two subsets the scores are independent and their intervals are combined (MOVER); else rows are clustered by group,
-    which needs row-wise scores. Where rows cannot show how much groups differ (one group in a subset, or no spread) only their number speaks.
+    Where no group reaches into two subsets the scores are independent and their intervals are combined (MOVER); else
+    rows are clustered by group, which needs row-wise scores. Where rows cannot show how much groups differ (one group
+    in a subset, or no spread) only their number speaks.
     """
     value = sum(part.value for part, _ in parts) / len(parts)
     homes: dict[str, set[int]] = {}
@@ -105,7 +108,8 @@ def macro(parts: Sequence[tuple[Score, Sequence[Verdict]]]) -> tuple[float, Inte
 
 
 def _accuracy_interval(values: Sequence[float], groups: Sequence[str]) -> Interval:
-    """Wilson for single rows; cluster-robust for grouped ones, unless the groups do not differ at all: then only their number can speak."""
+    """Wilson for single rows; cluster-robust for grouped ones, unless the groups do not differ at all: then only
+    their number can speak."""
     right, distinct = int(sum(values)), len(set(groups))
     if distinct == len(values):
         return wilson(right, len(values))
@@ -116,7 +120,8 @@ def _accuracy_interval(values: Sequence[float], groups: Sequence[str]) -> Interv
 
 
 def _wilson_over_groups(share: float, groups: int) -> Interval:
-    """For `share` where rows do not show how much groups differ: each group counts as one answer, rounded to either side."""
+    """For `share` where rows do not show how much groups differ: each group counts as one answer, rounded to either
+    side."""
     right = share * groups
     low, high = wilson(math.floor(right + 1e-9), groups).low, wilson(math.ceil(right - 1e-9), groups).high
     return Interval(low=low, high=high, method="Wilson over groups")

@@ -1,6 +1,7 @@
 """Which items are asked, and with which examples before them.
 
-Belongs here: sampling by `--limit` and `--seed`, and dropping few-shot examples past a limit. Does not belong here: prompts (`tasks/`), asking (`runs/`).
+Belongs here: sampling by `--limit` and `--seed`, and dropping few-shot examples past a limit. Does not belong here:
+prompts (`tasks/`), asking (`runs/`).
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ class Prepared:
 
 
 def choose(items: Sequence[Item], requests: Sequence[Request]) -> tuple[list[Item], list[str]]:
-    """The union of what `requests` draw, in the order of `items`, and notes on limits that were rounded to whole groups.
+    """The union of what `requests` draw, in the order of `items`, and notes on limits that were rounded to whole
+    groups.
 
     A draw takes whole groups in an order fixed by the seed, so a larger limit contains a smaller one's items.
     """
@@ -63,7 +65,8 @@ def choose(items: Sequence[Item], requests: Sequence[Request]) -> tuple[list[Ite
             wanted.update(item.id for item in drawn)
             if request.limit is not None and len(drawn) != min(request.limit, len(members)):
                 notes[
-                    f"{subset} ({split}): --limit {request.limit} became {len(drawn)}, since rows that share a group stay together."
+                    f"{subset} ({split}): --limit {request.limit} became {len(drawn)}, since rows that "
+                    "share a group stay together."
                 ] = None
     return [item for item in items if item.id in wanted], list(notes)
 
@@ -86,7 +89,8 @@ def _draw(members: Sequence[Item], request: Request, name: str) -> Sequence[Item
 
 
 def prepare(data: TaskData, items: Sequence[Item], protocol: Protocol, shots: int, model: Scores) -> Prepared:
-    """The asks of every item. Where the protocol has a limit, the last example is dropped while a prompt is too long, never below none."""
+    """The asks of every item. Where the protocol has a limit, the last example is dropped while a prompt is too long,
+    never below none."""
     prepared = Prepared()
     examples = {subset: data.shots(subset, shots) for subset in dict.fromkeys(item.subset for item in items)}
     counts = {item.id: shots for item in items}
@@ -104,7 +108,8 @@ def prepare(data: TaskData, items: Sequence[Item], protocol: Protocol, shots: in
         dropped = sum(count < shots for count in counts.values())
         if dropped:
             prepared.notes.append(
-                f"{dropped:,} of {len(items):,} prompts were too long for {shots} examples and were given fewer, as the release does."
+                f"{dropped:,} of {len(items):,} prompts were too long for {shots} examples and were given "
+                "fewer, as the release does."
             )
     prepared.asked = [
         Asked(item, protocol.ask(item, examples[item.subset][: counts[item.id]]), counts[item.id]) for item in items

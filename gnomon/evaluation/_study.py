@@ -1,6 +1,7 @@
 """`gnomon.evaluate`: a task asked of a model, from names to a finished run.
 
-Belongs here: the order of things. Does not belong here: how items are drawn (`_plan.py`), asked (`runs/`), graded (`grading/`) or summed up (`_summary.py`).
+Belongs here: the order of things. Does not belong here: how items are drawn (`_plan.py`), asked (`runs/`), graded
+(`grading/`) or summed up (`_summary.py`).
 """
 
 from __future__ import annotations
@@ -83,7 +84,8 @@ def evaluate(
     runs_dir : Path
         Where the run's folder goes.
     accept_errors : bool
-        Finish although some items could not be answered; they are left out of the numbers, and the result says how many.
+        Finish although some items could not be answered; they are left out of the numbers, and the result says how
+        many.
     cache : bool
         Whether scores are taken from and given to the cache that all runs share.
     progress : callable (done, total), optional
@@ -162,7 +164,8 @@ def _settle(
     items, notes = choose(every, requests)
     if len(items) < len(every):
         notes.append(
-            f"{len(items):,} of {len(every):,} items were asked (--limit); averages weigh subsets by the items asked, not by the benchmark's sizes."
+            f"{len(items):,} of {len(every):,} items were asked (--limit); averages weigh subsets by the "
+            "items asked, not by the benchmark's sizes."
         )
     return _Study(data, cast(Scores, asked_model), name, found, number, items, spec, requests, notes)
 
@@ -274,7 +277,10 @@ def _notes(study: _Study, prepared: Prepared, errors: int, accepted: bool) -> li
         Note(level="deviation", text=text) for text in (*study.protocol.deviations, *study.data.notes, *prepared.notes)
     ]
     if study.shots != study.protocol.shots:
-        text = f"{study.shots} few-shot examples were given; the protocol '{study.protocol_name}' has {study.protocol.shots}."
+        text = (
+            f"{study.shots} few-shot examples were given; the protocol '{study.protocol_name}' has "
+            f"{study.protocol.shots}."
+        )
         notes.append(Note(level="deviation", text=text))
     notes.extend(Note(level="info", text=text) for text in study.notes)
     if errors:
@@ -348,7 +354,8 @@ def report_run(run: Run, manifest: Manifest | None = None, blocks: Sequence[Any]
             for r in manifest.plan["requests"]
         ),
         "finished": manifest.finished or "",
-        "time": f"{manifest.seconds:,.0f} s on {manifest.host.get('cores', '?')} cores, {manifest.tokens_computed:,} tokens computed",
+        "time": f"{manifest.seconds:,.0f} s on {manifest.host.get('cores', '?')} cores, "
+        f"{manifest.tokens_computed:,} tokens computed",
         "versions": ", ".join(f"{name} {version}" for name, version in manifest.versions.items()),
     }
     return ReportRun(

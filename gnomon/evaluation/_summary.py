@@ -1,6 +1,8 @@
-"""From a run's records to its blocks: scores with intervals and baselines, categories, calibration, statuses, samples, notes.
+"""From a run's records to its blocks: scores with intervals and baselines, categories, calibration, statuses,
+samples, notes.
 
-Belongs here: what the summary of a choice benchmark consists of. Does not belong here: formulas (`_metrics.py`, `stats/`), drawing (`report/`).
+Belongs here: what the summary of a choice benchmark consists of. Does not belong here: formulas (`_metrics.py`,
+`stats/`), drawing (`report/`).
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ from gnomon.tasks import Task
 __all__ = ["GRADED", "Answered", "summarise"]
 
 GRADED = ("ok", "truncated", "unparsed", "refused")
-"""Statuses that count: an answer that cannot be read is wrong and counted apart; an error is no answer and is not scored."""
+"""Statuses that count: an answer that cannot be read is wrong and counted apart; an error is no answer and is not
+scored."""
 
 _MOST_SAMPLES = 2000
 _CALIBRATION_LEAST = 50
@@ -40,7 +43,8 @@ class Answered:
 
 
 def summarise(task: Task, answered: Sequence[Answered], splits: Sequence[str], notes: Sequence[Note]) -> list[Block]:
-    """All blocks of a run's result, in reading order. Depends on the records' answers only, never on times or machines."""
+    """All blocks of a run's result, in reading order. Depends on the records' answers only, never on times or
+    machines."""
     blocks: list[Block] = []
     headline_subsets = []
     for split in splits:
@@ -163,7 +167,8 @@ def _score_cells(found: Score | None) -> _Row:
 
 
 def _by_subset(task: Task, answered: Sequence[Answered], suffix: str) -> Table:
-    """One row a subset; the metric and the accuracy over rows where some subset reports another metric; the category, which colours the chart."""
+    """One row a subset; the metric and the accuracy over rows where some subset reports another metric; the category,
+    which colours the chart."""
     subsets = _by(answered, task)
     scores = {subset: score(task.metric(subset), verdicts) for subset, verdicts in subsets.items()}
     mixed = any(task.metric(subset).group_size is not None for subset in subsets)
@@ -206,7 +211,8 @@ def _by_subset(task: Task, answered: Sequence[Answered], suffix: str) -> Table:
 
 
 def _category(task: Task, answered: Sequence[Answered]) -> dict[str, str]:
-    """Subset to its name in the coarsest rollup that covers every item and keeps subsets whole; empty where there is none."""
+    """Subset to its name in the coarsest rollup that covers every item and keeps subsets whole; empty where there is
+    none."""
     for rollup in reversed(list(task.rollups.values())):
         homes: dict[str, set[str | None]] = {}
         for one in answered:

@@ -1,1 +1,2 @@
-"""How an answer is judged. One file is one kind of answer: `choices.py` (options), `groups.py` (rows that count only together)."""
+"""How an answer is judged. One file is one kind of answer: `choices.py` (options), `groups.py` (rows that count only
+together)."""

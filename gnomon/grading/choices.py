@@ -1,6 +1,7 @@
 """Judging a choice among options: from log-probabilities, or from words that a model wrote.
 
-Belongs here: the rules from scores or text to an option, with their ties. Does not belong here: prompts (`tasks/`), averages (`evaluation/`).
+Belongs here: the rules from scores or text to an option, with their ties. Does not belong here: prompts (`tasks/`),
+averages (`evaluation/`).
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def best(scores: Sequence[float]) -> Choice:
 
 
 def from_top(top: Mapping[str, float], options: Sequence[str], missing: float = -100.0) -> Choice:
-    """The choice from the most likely next tokens of a server; an option that is not among them scores `missing` (MMLU's release).
+    """The choice from the most likely next tokens of a server; an option that is not among them scores `missing`
+    (MMLU's release).
 
     >>> from_top({" B": -0.3, " the": -1.2}, [" A", " B", " C", " D"]).option
     1
@@ -60,7 +62,8 @@ def from_top(top: Mapping[str, float], options: Sequence[str], missing: float = 
 
 
 def from_logit(logit: float) -> Choice:
-    """The choice of a classifier with one output: 1 when the logit is above 0, so exactly 0 is class 0 (ETHICS' release).
+    """The choice of a classifier with one output: 1 when the logit is above 0, so exactly 0 is class 0 (ETHICS'
+    release).
 
     >>> from_logit(0.0).option, from_logit(1e-9).option
     (0, 1)
@@ -72,7 +75,8 @@ def from_logit(logit: float) -> Choice:
 
 
 def prefer(first: float, second: float) -> Choice:
-    """Which of two texts has the higher utility; equal utilities prefer neither, which counts as wrong (ETHICS' release).
+    """Which of two texts has the higher utility; equal utilities prefer neither, which counts as wrong (ETHICS'
+    release).
 
     >>> prefer(0.2, -0.3).option, prefer(1.0, 1.0).option
     (0, None)
@@ -86,8 +90,9 @@ def prefer(first: float, second: float) -> Choice:
 def from_text(text: str, options: Sequence[Sequence[str]]) -> Choice:
     """The option that a written answer names: the first whole word or phrase that belongs to one.
 
-    `options[i]` holds the words for option i. Case plays no part; "reasonable" is not found inside "unreasonable", and where two phrases begin at
-    the same place the longer wins ("not wrong" before "not"). No word found gives option None: unparsed.
+    `options[i]` holds the words for option i. Case plays no part; "reasonable" is not found inside "unreasonable",
+    and where two phrases begin at the same place the longer wins ("not wrong" before "not"). No word found gives
+    option None: unparsed.
 
     >>> from_text("Yes, it is wrong.", [["no", "not wrong"], ["yes", "wrong"]]).option
     1

@@ -56,7 +56,8 @@ def exact_match(correct: Sequence[bool], groups: Sequence[Hashable] | None, size
 
 
 def exact_match_in_order(correct: Sequence[bool], size: int) -> GroupScore:
-    """Exact match over rows i*size .. i*size + size - 1 of a file; a remainder is ignored, as the release does (floor division).
+    """Exact match over rows i*size .. i*size + size - 1 of a file; a remainder is ignored, as the release does (floor
+    division).
 
     >>> exact_match_in_order([True] * 9, 4)
     GroupScore(right=(True, True), groups=(0, 1), ignored=1)

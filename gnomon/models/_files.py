@@ -19,7 +19,8 @@ _KINDS = (".safetensors", ".bin", ".json", ".model", ".txt", ".gguf", ".jinja")
 
 
 def cache_folder() -> Path:
-    """Where gnomon keeps what can be made again: `GNOMON_CACHE`, else `$XDG_CACHE_HOME/gnomon`, else `~/.cache/gnomon`."""
+    """Where gnomon keeps what can be made again: `GNOMON_CACHE`, else `$XDG_CACHE_HOME/gnomon`, else
+    `~/.cache/gnomon`."""
     if given := os.environ.get("GNOMON_CACHE"):
         return Path(given)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gnomon"
@@ -28,8 +29,8 @@ def cache_folder() -> Path:
 def fingerprint(place: str, revision: str = "") -> str:
     """SHA-256 over the contents of a model's files (weights, configuration, tokenizer), by name.
 
-    A folder's files are read whole, once: the result is remembered under path, size and time of change. Files of the hub's cache are
-    named by their own hash there, so they need not be read.
+    A folder's files are read whole, once: the result is remembered under path, size and time of change. Files of the
+    hub's cache are named by their own hash there, so they need not be read.
     """
     folder = Path(place) if Path(place).is_dir() else _snapshot(place, revision)
     digest = hashlib.sha256()

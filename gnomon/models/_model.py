@@ -1,7 +1,7 @@
 """Who is asked: what a model is, which abilities it may have, and how `-m provider/name` finds one.
 
-Belongs here: the abilities as protocols, model names, arguments, and the refusal of a model that lacks an ability. Does not belong here: any
-provider (each is a file of this folder; the file name is the prefix).
+Belongs here: the abilities as protocols, model names, arguments, and the refusal of a model that lacks an ability.
+Does not belong here: any provider (each is a file of this folder; the file name is the prefix).
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class Model(Protocol):
     """As typed, for example "hf/gpt2"."""
 
     def fingerprint(self) -> str:
-        """A hash of all that can change a number: provider, weights, tokenizer, dtype, settings. Equal only for equal models."""
+        """A hash of all that can change a number: provider, weights, tokenizer, dtype, settings. Equal only for equal
+        models."""
         ...
 
     def facts(self) -> dict[str, str]:
@@ -57,7 +58,8 @@ class Scores(Protocol):
     def score(self, asks: Sequence[Ask], skip: Callable[[int], bool]) -> Iterator[Answers]:
         """Yield (index into `asks`, answer) in batches, every index that is not skipped exactly once.
 
-        How asks share a computation depends on `asks` alone, never on `skip`, so that an interrupted run gives the same numbers.
+        How asks share a computation depends on `asks` alone, never on `skip`, so that an interrupted run gives the
+        same numbers.
         """
         ...
 
@@ -193,7 +195,7 @@ def load_model(name: str, arguments: Mapping[str, str] | None = None) -> Model:
 
     >>> load_model("mock/uniform").name
     'mock/uniform'
-    >>> load_model("mok/uniform")
+    >>> load_model("mok")
     Traceback (most recent call last):
     gnomon.errors.UsageError: no model provider is named 'mok'. Did you mean 'mock'? Known: hf, mock, smollm2.
     """

@@ -1,6 +1,7 @@
 """`hf/<hub id or folder>`: any causal language model of transformers, on this machine.
 
-Belongs here: finding, checking and loading the model and its tokenizer. Does not belong here: how scores are computed (`_scorer.py`).
+Belongs here: finding, checking and loading the model and its tokenizer. Does not belong here: how scores are computed
+(`_scorer.py`).
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ _DTYPES = ("auto", "float32", "bfloat16", "float16")
 def provider(name: ModelName, arguments: Mapping[str, str]) -> Model:
     """The causal model at `name.rest`, a folder or a hub id. Reads its configuration, not its weights.
 
-    `-M` arguments: dtype (auto: float32 on a CPU, else the checkpoint's), device (auto, cpu, cuda, cuda:1, mps, ...), revision,
-    bos (auto, yes, no), batch_tokens (tokens in one pass), prefix_sharing (yes, no).
+    `-M` arguments: dtype (auto: float32 on a CPU, else the checkpoint's), device (auto, cpu, cuda, cuda:1, mps, ...),
+    revision, bos (auto, yes, no), batch_tokens (tokens in one pass), prefix_sharing (yes, no).
     """
     if not name.rest:
         raise UsageError("'hf/' needs a hub id or a folder, for example  -m hf/EleutherAI/pythia-160m .")

@@ -1,6 +1,8 @@
-"""Models without a network, for tests, demonstrations and fault drills: mock/uniform, mock/oracle, mock/flaky, mock/garbage.
+"""Models without a network, for tests, demonstrations and fault drills: mock/uniform, mock/oracle, mock/flaky,
+mock/garbage.
 
-Belongs here: behaviour that is easy to predict. Does not belong here: anything a result about a real model could rest on.
+Belongs here: behaviour that is easy to predict. Does not belong here: anything a result about a real model could rest
+on.
 """
 
 from __future__ import annotations

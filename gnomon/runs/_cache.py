@@ -38,7 +38,9 @@ class ScoreCache:
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self.remarks: list[str] = []
-        self._connection = self._open() if path else None
+        self._connection: sqlite3.Connection | None = None
+        if path:
+            self._connection = self._open()
 
     @staticmethod
     def key(model: str, ask: Ask) -> str:
@@ -64,7 +66,7 @@ class ScoreCache:
                     f"SELECT key, value FROM scores WHERE key IN ({marks})", part
                 ):
                     logprobs, tokens, truncated = json.loads(value)
-                    found[key] = Scored(tuple(logprobs), tuple(tokens), truncated)
+                    found[key] = Scored(tuple(map(float, logprobs)), tuple(map(int, tokens)), int(truncated))
         except (sqlite3.Error, ValueError, TypeError) as error:
             self._give_up(error)
         return found
@@ -119,7 +121,10 @@ class ScoreCache:
             return False
         for left in ("-wal", "-shm"):  # they belong to the old file and must not be taken for the new one's
             self.path.with_name(self.path.name + left).unlink(missing_ok=True)
-        text = f"The score cache {self.path} cannot be read ({error}); it was set aside as {aside.name}, and a new one is begun."
+        text = (
+            f"The score cache {self.path} cannot be read ({error}); it was set aside as {aside.name}, "
+            "and a new one is begun."
+        )
         self.remarks.append(text)
         return True
 

@@ -1,6 +1,7 @@
 """Asks for what is missing and journals every unit as soon as its last answer is there.
 
-Belongs here: what to ask, what to skip, when a unit is done. Does not belong here: how a model answers, or what an answer means.
+Belongs here: what to ask, what to skip, when a unit is done. Does not belong here: how a model answers, or what an
+answer means.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ def ask_all(
 ) -> None:
     """Answer every unit that the journal does not hold, or holds with an error, or holds for another input.
 
-    All asks are shown to the model and the known ones skipped, so that batches, and with them the last bits of every number, are the same
-    as in a run that was never interrupted.
+    All asks are shown to the model and the known ones skipped, so that batches, and with them the last bits of every
+    number, are the same as in a run that was never interrupted.
     """
     work = _Work(units, journal, cache, fingerprint)
     progress(work.done, len(units))

@@ -16,7 +16,8 @@ __all__ = ["cannot_write", "write_atomically"]
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Put `text` at `path` by way of a temporary file in the same folder and a rename. Raises RunError; the old file then still stands."""
+    """Put `text` at `path` by way of a temporary file in the same folder and a rename. Raises RunError; the old file
+    then still stands."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

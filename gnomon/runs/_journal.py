@@ -1,4 +1,5 @@
-"""records.jsonl: one line a unit, appended and flushed, so that a kill at any moment loses at most what was being computed.
+"""records.jsonl: one line a unit, appended and flushed, so that a kill at any moment loses at most what was being
+computed.
 
 Belongs here: reading and appending lines. Does not belong here: what is asked again (`_engine.py`).
 """
@@ -31,8 +32,9 @@ class Journal:
     records : dict
         The latest record of every unit, in the order of first appearance.
     repairs : list of str
-        What was found broken and how it was met: a half-written last line is cut off, a broken line elsewhere is passed over; in both cases
-        the unit is simply asked again. Reading changes nothing: the cut is made by the first append.
+        What was found broken and how it was met: a half-written last line is cut off, a broken line elsewhere is
+        passed over; in both cases the unit is simply asked again. Reading changes nothing: the cut is made by the
+        first append.
     """
 
     def __init__(self, path: Path) -> None:

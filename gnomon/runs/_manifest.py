@@ -1,6 +1,7 @@
 """What is written down of a run: the manifest (once) and the records (one a unit).
 
-Belongs here: persisted types and the description of this machine. Does not belong here: reading and writing them (`_run.py`, `_journal.py`).
+Belongs here: persisted types and the description of this machine. Does not belong here: reading and writing them
+(`_run.py`, `_journal.py`).
 """
 
 from __future__ import annotations

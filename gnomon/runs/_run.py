@@ -114,7 +114,8 @@ class Run:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Only one process works on a run at a time; a lock dies with its process. Raises RunError where another holds it."""
+        """Only one process works on a run at a time; a lock dies with its process. Raises RunError where another
+        holds it."""
         with _locked(self.path):
             yield
 
@@ -166,7 +167,8 @@ def _read_manifest(path: Path) -> Manifest:
     except (OSError, ValidationError) as error:
         raise RunError(
             f"{file} cannot be read ({type(error).__name__}).",
-            hint=f"Move {path} away and give the command again; the records in its records.jsonl are lines of JSON and can be read by hand.",
+            hint=f"Move {path} away and give the command again; the records in its records.jsonl are lines "
+            "of JSON and can be read by hand.",
         ) from error
 
 

@@ -137,8 +137,9 @@ def clustered_macro(
 ) -> Interval:
     """Interval for the unweighted mean of stratum means, where a cluster may reach into several strata.
 
-    Each value's influence on the mean, w (y - stratum mean) with w = 1 / (strata x rows in the stratum), is summed by cluster; the
-    variance is G / (G - 1) times the sum of squares of these sums, as for any linearised statistic, with t on G - 1 degrees of freedom.
+    Each value's influence on the mean, w (y - stratum mean) with w = 1 / (strata x rows in the stratum), is summed by
+    cluster; the variance is G / (G - 1) times the sum of squares of these sums, as for any linearised statistic, with
+    t on G - 1 degrees of freedom.
 
     Parameters
     ----------
@@ -156,7 +157,9 @@ def clustered_macro(
     y = numbers(values, "values")
     level = share(level, "level")
     if not len(y) == len(clusters) == len(strata):
-        raise UsageError(f"{len(y)} values came with {len(clusters)} clusters and {len(strata)} strata; give one of each a value.")
+        raise UsageError(
+            f"{len(y)} values came with {len(clusters)} clusters and {len(strata)} strata; give one of each a value."
+        )
     _, stratum = np.unique(np.array([repr(s) for s in strata]), return_inverse=True)
     _, cluster = np.unique(np.array([repr(c) for c in clusters]), return_inverse=True)
     groups = int(cluster.max()) + 1 if len(y) else 0

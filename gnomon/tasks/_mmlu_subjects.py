@@ -1,4 +1,5 @@
-"""MMLU's subjects: subcategory, and rows in val and test (dev has five each). From the release's files and categories.py; totals 1,531 and 14,042."""
+"""MMLU's subjects: subcategory, and rows in val and test (dev has five each). From the release's files and
+categories.py; totals 1,531 and 14,042."""
 
 from __future__ import annotations
 

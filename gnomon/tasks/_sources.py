@@ -1,6 +1,7 @@
 """Where a task's data come from: a folder in the release's own layout, the hub at a pinned revision, or this package.
 
-Belongs here: finding and reading files, with errors that name file and row. Does not belong here: what the cells mean (each task's file).
+Belongs here: finding and reading files, with errors that name file and row. Does not belong here: what the cells mean
+(each task's file).
 """
 
 from __future__ import annotations
@@ -124,7 +125,8 @@ def candidates(task: str) -> list[Path]:
 
 
 def csv_rows(path: Path, columns: int, header: Sequence[str] | None = None) -> Iterator[tuple[int, list[str]]]:
-    """Rows of a CSV file with their record number from 1, header not counted. Cells are text as it stands: `None` stays `None`.
+    """Rows of a CSV file with their record number from 1, header not counted. Cells are text as it stands: `None`
+    stays `None`.
 
     Parameters
     ----------
@@ -211,7 +213,8 @@ def hub_rows(source: Hub, config: str, split: str, columns: Sequence[str]) -> It
     missing = [column for column in columns if column not in rows.column_names]
     if missing:
         raise DataError(
-            f"{source.describe()} ({config}, {split}) lacks the column {', '.join(missing)}; it has {', '.join(rows.column_names)}."
+            f"{source.describe()} ({config}, {split}) lacks the column {', '.join(missing)}; it has "
+            f"{', '.join(rows.column_names)}."
         )
     for number, row in enumerate(rows, start=1):
         for column in columns:

@@ -1,7 +1,7 @@
 """What is asked: items, the ways of asking them (protocols), and what a task must say of itself.
 
-Belongs here: the types and the registry of tasks. Does not belong here: any task (each is a file of this folder; the file name is the
-task's name), or where data come from (`_sources.py`).
+Belongs here: the types and the registry of tasks. Does not belong here: any task (each is a file of this folder; the
+file name is the task's name), or where data come from (`_sources.py`).
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ class Item:
 
 @dataclass(frozen=True)
 class ShotLimit:
-    """Drop the last few-shot example while the prompt has more than `tokens` tokens, counted with GPT-2's vocabulary."""
+    """Drop the last few-shot example while the prompt has more than `tokens` tokens, counted with GPT-2's
+    vocabulary."""
 
     tokens: int
 
@@ -98,7 +99,8 @@ class Protocol:
 class Metric:
     """What one subset reports: "accuracy" over rows, or "exact match" over whole groups of `group_size` rows.
 
-    `chance` is the expected value of the paper's random baseline, in [0, 1]; None computes it from the number of choices.
+    `chance` is the expected value of the paper's random baseline, in [0, 1]; None computes it from the number of
+    choices.
     """
 
     name: str = "accuracy"

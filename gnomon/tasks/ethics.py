@@ -1,9 +1,12 @@
-"""ETHICS (Hendrycks et al. 2021): justice, deontology, virtue, utilitarianism, commonsense morality; test and hard test.
+"""ETHICS (Hendrycks et al. 2021): justice, deontology, virtue, utilitarianism, commonsense morality; test and hard
+test.
 
-Belongs here: reading the release's files and checking them. The ways of asking are in `_ethics_prompts.py`, judging in grading/.
+Belongs here: reading the release's files and checking them. The ways of asking are in `_ethics_prompts.py`, judging
+in grading/.
 
-Label polarity differs by subset and is kept as in the files: 1 means wrong in commonsense, reasonable in justice and deontology, trait shown in
-virtue. In utilitarianism the first text of a row is always the more pleasant, so the answer is always option 0.
+Label polarity differs by subset and is kept as in the files: 1 means wrong in commonsense, reasonable in justice and
+deontology, trait shown in virtue. In utilitarianism the first text of a row is always the more pleasant, so the
+answer is always option 0.
 """
 
 from __future__ import annotations
@@ -116,7 +119,8 @@ def _check_groups(items: list[Item], subset: str, where: str) -> None:
         group = items[low : low + size]
         if len({item.fields["scenario"] for item in group}) > 1:
             raise DataError(
-                f"{where.rsplit(', record', 1)[0]}: records {low + 1} to {low + size} should share one scenario and do not.",
+                f"{where.rsplit(', record', 1)[0]}: records {low + 1} to {low + size} should share one "
+                "scenario and do not.",
                 hint="The rows are not in the release's order, and exact match over groups would be wrong.",
             )
         if subset == "virtue" and sum(item.answer for item in group) != 1:
@@ -145,7 +149,8 @@ task = Task(
     counts={(split, subset): n for split, row in _COUNTS.items() for subset, n in zip(SUBSETS, row, strict=True)},
     finder=SourceFinder(
         fits=lambda folder: any((Path(folder) / name / f"{_FILE[name]}_test.csv").is_file() for name in SUBSETS),
-        layout="<subset>/<file>_{test,test_hard}.csv of ethics.tar, for example justice/justice_test.csv and commonsense/cm_test.csv.",
+        layout="<subset>/<file>_{test,test_hard}.csv of ethics.tar, for example justice/justice_test.csv "
+        "and commonsense/cm_test.csv.",
         hub=Hub("EleutherAI/hendrycks_ethics", "refs/convert/parquet", by_folder=True),
     ),
     read=_read,

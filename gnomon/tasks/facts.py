@@ -1,7 +1,8 @@
-"""Facts: plain true and false statements and four-way questions, carried by gnomon; the default wherever a task is needed.
+"""Facts: plain true and false statements and four-way questions, carried by gnomon; the default wherever a task is
+needed.
 
-Belongs here: reading and asking. The tables are in `_facts/`. Not a benchmark: it says that a model and a set-up work, and gives later
-questions statements whose truth is certain.
+Belongs here: reading and asking. The tables are in `_facts/`. Not a benchmark: it says that a model and a set-up
+work, and gives later questions statements whose truth is certain.
 """
 
 from __future__ import annotations

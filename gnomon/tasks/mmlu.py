@@ -1,4 +1,5 @@
-"""MMLU (Hendrycks et al. 2021): 57 subjects, four-way multiple choice. Belongs here: reading and asking. Judging is in grading/choices.py."""
+"""MMLU (Hendrycks et al. 2021): 57 subjects, four-way multiple choice. Belongs here: reading and asking. Judging is
+in grading/choices.py."""
 
 from __future__ import annotations
 

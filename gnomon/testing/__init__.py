@@ -1,7 +1,7 @@
 """Conformance checks for other people's tasks and models. gnomon's own tests call them on everything that it registers.
 
-A check returns None, or raises `ConformanceError` that says which promise is broken and by which value. Belongs here: promises that the rooms rely on.
-Does not belong here: tests of gnomon's own code.
+A check returns None, or raises `ConformanceError` that says which promise is broken and by which value. Belongs here:
+promises that the rooms rely on. Does not belong here: tests of gnomon's own code.
 """
 
 from gnomon.testing._errors import ConformanceError

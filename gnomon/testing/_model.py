@@ -25,8 +25,9 @@ _ASKS = (
 def check_model(model: str | Model, arguments: Mapping[str, str] | None = None, *, tolerance: float = 1e-4) -> None:
     """Check a model: its name and fingerprint, and what each of its abilities promises.
 
-    For `score`: every wanted index exactly once, one finite log-probability <= 0 a continuation, the same numbers for any order and company of
-    asks to `tolerance`, and bit-identical numbers for any `skip`. A model that fails an ask by design returns `Failed` with a message.
+    For `score`: every wanted index exactly once, one finite log-probability <= 0 a continuation, the same numbers for
+    any order and company of asks to `tolerance`, and bit-identical numbers for any `skip`. A model that fails an ask
+    by design returns `Failed` with a message.
 
     Parameters
     ----------

@@ -15,7 +15,8 @@ __all__ = ["check_task"]
 
 
 def check_task(task: str | TaskData, *, most: int = 200) -> None:
-    """Check a task that can be read here: its items, groups, counts, and every protocol on up to `most` items of each subset.
+    """Check a task that can be read here: its items, groups, counts, and every protocol on up to `most` items of each
+    subset.
 
     Parameters
     ----------

@@ -7,10 +7,10 @@ import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read by the hub's client when it is first imported
 
-import torch  # noqa: E402
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers  # noqa: E402
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast  # noqa: E402
-from transformers.utils import logging  # noqa: E402
+import torch
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
+from transformers.utils import logging
 
 VOCABULARY = 300
 CORPUS = [
