@@ -108,9 +108,7 @@ def _small_mmlu(folder: Path) -> None:
 
 def _small_ethics(folder: Path) -> None:
     for split in ("test", "test_hard"):
-        deontology = [
-            [str(n % 2), f"Could you do {split} task {n // 4}?", f"But it is day {n}."] for n in range(8)
-        ]
+        deontology = [[str(n % 2), f"Could you do {split} task {n // 4}?", f"But it is day {n}."] for n in range(8)]
         virtue = [[str(int(n % 5 == 2)), f"Person {n // 5} acted. [SEP] trait{n}"] for n in range(10)]
         commonsense = [[str(n % 2), f"I did thing {n}.", str(n < 4), "False"] for n in range(6)]
         _write(

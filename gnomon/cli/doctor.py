@@ -79,7 +79,7 @@ def _embedded() -> list[tuple[bool, str]]:
 
 
 def _caches() -> list[tuple[bool, str]]:
-    from gnomon.models._files import cache_folder
+    from gnomon.files import cache_folder
 
     folder = cache_folder()
     free = shutil.disk_usage(_existing(folder)).free >> 30

@@ -64,6 +64,11 @@ def compare(
         )
     pairs = [(records_a[key], records_b[key]) for key in common]
     _same_items(a, b, pairs)
+    if len({one.group for one, _ in pairs}) == 1:
+        raise RunError(
+            f"{a.path} and {b.path} share one group of items only, and one says nothing about the next.",
+            hint="Ask both more items with a larger  --limit .",
+        )
     for run, records in ((a, records_a), (b, records_b)):
         if alone := len(records) - len(common):
             notes.append(

@@ -21,6 +21,7 @@ from gnomon.blocks import Note, Text
 from gnomon.errors import DataError, UsageError
 from gnomon.evaluation._plan import Asked, Prepared, Request, choose, prepare
 from gnomon.evaluation._summary import Answered, summarise
+from gnomon.files import cache_folder
 from gnomon.models import Model, Reports, Scores, Told, load_model, require
 from gnomon.report import ReportRun, write
 from gnomon.runs import Manifest, Record, Run, ScoreCache, Unit, ask_all, surroundings
@@ -229,8 +230,6 @@ def _work(
     run: Run, study: _Study, prepared: Prepared, accept_errors: bool, use_cache: bool, progress: Progress
 ) -> None:
     """Ask what is missing, then write result, report and manifest, in this order."""
-    from gnomon.models._files import cache_folder
-
     began = time.perf_counter()
     journal = run.journal()
     for repair in journal.repairs:

@@ -1,6 +1,6 @@
-"""A model's files: where gnomon keeps what it makes, and a fingerprint of weights that is honest and computed once.
+"""A model's files: a fingerprint of weights that is honest and computed once.
 
-Belongs here: paths and hashes. Does not belong here: reading a model (`hf.py`).
+Belongs here: hashes. Does not belong here: reading a model (`hf.py`).
 """
 
 from __future__ import annotations
@@ -12,18 +12,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gnomon.errors import ModelError
+from gnomon.files import cache_folder
 
-__all__ = ["cache_folder", "fingerprint"]
+__all__ = ["fingerprint"]
 
 _KINDS = (".safetensors", ".bin", ".json", ".model", ".txt", ".gguf", ".jinja")
-
-
-def cache_folder() -> Path:
-    """Where gnomon keeps what can be made again: `GNOMON_CACHE`, else `$XDG_CACHE_HOME/gnomon`, else
-    `~/.cache/gnomon`."""
-    if given := os.environ.get("GNOMON_CACHE"):
-        return Path(given)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gnomon"
 
 
 def fingerprint(place: str, revision: str = "") -> str:

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from gnomon.asks import Ask, Scored
+from gnomon.errors import ModelError
 from gnomon.models import _attention
 from gnomon.models._tokens import Encoded, Encoder
 from gnomon.models._tree import Budget, Read, Sequence_, Step, plan, plan_plain
@@ -63,11 +64,13 @@ class Scorer:
         budget = budget or Budget()
         vocabulary = model.get_output_embeddings().weight.shape[0]
         self._budget = replace(budget, reads=max(16, min(budget.reads, _HEAD_FLOATS // vocabulary)))
+        self._tokens = model.get_input_embeddings().weight.shape[0]
         self._accepts = set(inspect.signature(model.forward).parameters)
         self._device = model.device
         self._own_attention = model.config._attn_implementation
         self.tokens_computed = 0
         self.remarks: list[str] = []
+        self._refuse_reading_ahead()
         self._shared = shared and self._sharing_works()
 
     def score(self, asks: Sequence[Ask], skip: Callable[[int], bool]) -> Iterator[list[tuple[int, Scored]]]:
@@ -76,12 +79,16 @@ class Scorer:
         Steps that only serve skipped asks are left out, the others stay as they are.
         """
         encoded = self._encoder.encode(asks)
+        self._refuse_unknown_tokens(encoded)
         window = _window(self._model.config)
         near = [i for i, one in enumerate(encoded) if self._shared and (window is None or one.longest <= window)]
         far = sorted(set(range(len(encoded))) - set(near))
         if near:
             steps = plan([s for i in near for s in encoded[i].sequences(i)], self._budget)
-            yield from self._run(steps, encoded, skip, self._shared_step(_stack(steps)))
+            try:
+                yield from self._run(steps, encoded, skip, self._shared_step(_stack(steps)))
+            finally:
+                self._attend_with(self._own_attention)
         if far:
             alone = bool(_ropes_that_depend_on_length(self._model.config))
             sequences = [s for i in far for s in encoded[i].sequences(i, apart=alone)]
@@ -179,9 +186,34 @@ class Scorer:
         if self._model.config._attn_implementation != name:
             self._model.set_attn_implementation(name)
 
+    def _refuse_reading_ahead(self) -> None:
+        """A model whose logits at one token depend on the next has no probability of a continuation."""
+        ids = np.tile(np.arange(8) % self._tokens, (2, 1))
+        ids[1, -1] = (ids[1, -1] + 1) % self._tokens
+        with torch.inference_mode():
+            one, other = self._model(input_ids=self._tensor(ids), use_cache=False).logits[:, :-1].float()
+        _, worst = _AGREEMENT.get(self._model.dtype, _AGREEMENT[torch.bfloat16])
+        if (one - other).abs().max().item() > worst:
+            raise ModelError(
+                f"{type(self._model).__name__} reads ahead: its output at one token depends on the next, so it cannot "
+                "give probabilities of continuations.",
+                hint="Use a causal language model.",
+            )
+
+    def _refuse_unknown_tokens(self, encoded: Sequence[Encoded]) -> None:
+        """A tokenizer that does not belong to the model fails here, in words, and not deep in a lookup."""
+        largest = max((int(ids.max()) for one in encoded for ids in (one.context, *one.continuations)), default=0)
+        if largest >= self._tokens:
+            raise ModelError(
+                f"the tokenizer gives token {largest:,} and the model knows {self._tokens:,} tokens, so they do not "
+                "belong together.",
+                hint="Put the model's own tokenizer into its folder.",
+            )
+
     def _sharing_works(self) -> bool:
         """Whether the shared way gives the plain way's numbers; where it does not, a remark says why."""
         reason = self._cannot_share() or self._trial()
+        self._attend_with(self._own_attention)
         if reason:
             self.remarks.append(f"Every prompt is computed whole (slower, same numbers): {reason}.")
         return not reason
@@ -202,7 +234,7 @@ class Scorer:
     def _trial(self) -> str:
         """Compare both ways on a small tree with a trunk, a branching row and chains; empty where they agree."""
         _attention.register()
-        size = min(1000, self._model.get_input_embeddings().weight.shape[0])
+        size = min(1000, self._tokens)
         chance = np.random.default_rng(0)
         ids = chance.integers(0, size, 64)
         tails = [ids[24:31], ids[31:34], np.append(ids[31:34], ids[40:42]), np.append(ids[31:33], ids[50:55])]
@@ -224,7 +256,7 @@ class Scorer:
             return f"{len(stack.keys)} of its {layers} layers attend in the usual way"
         plain = {read: value for step in plan_plain(sequences, budget) for read, value in self._plain_step(step)}
         moved = [abs(shared[read] - plain[read]) for read in plain]
-        mean, worst = _AGREEMENT.get(self._model.dtype, (0.1, 1.0))
+        mean, worst = _AGREEMENT.get(self._model.dtype, _AGREEMENT[torch.bfloat16])
         if not (np.mean(moved) <= mean and max(moved) <= worst):
             return f"sharing moved a log-probability by {max(moved):.2g} on a trial"
         return ""

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gnomon.errors import ModelError, UsageError
-from gnomon.models._files import cache_folder
+from gnomon.files import cache_folder
 from gnomon.models._model import Model, ModelName
 from gnomon.models.hf import _quiet, open_model
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from gnomon.blocks import Block
 from gnomon.errors import UsageError
+from gnomon.files import write_atomically
 from gnomon.report._figures import figure, vegalite_version
-from gnomon.report._files import replace_file
 from gnomon.report._page import figure_page
 
 __all__ = ["save_figure"]
@@ -48,7 +48,8 @@ def save_figure(block: Block, path: Path) -> Path:
             f"a figure cannot be saved as {path.name!r}: {suffix or 'no suffix'} is not a format that gnomon writes.",
             hint=f"Allowed: {', '.join(SUFFIXES)}.",
         )
-    return replace_file(path, _exported(block, suffix))
+    write_atomically(path, _exported(block, suffix))
+    return path
 
 
 def _exported(block: Block, suffix: str) -> bytes:

@@ -6,12 +6,16 @@ Belongs here: what is drawn and the look of an exported figure. Does not belong 
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import importlib.metadata
 from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from gnomon.blocks import Block, Curve, IntervalChart, Table
-from gnomon.errors import UsageError
+from gnomon.errors import RunError, UsageError
+from gnomon.files import cache_folder, write_atomically
 from gnomon.report._format import DASH, format_cell
 from gnomon.report._text import cut
 
@@ -68,8 +72,21 @@ def figure(block: Block) -> altair.LayerChart:
 def chart_runtime(script: str) -> str:
     """Vega, Vega-Lite and vega-embed with `script` behind them in one module, without an address to load anything from.
 
-    It takes about a second, once a process.
+    Making it takes over a second, so it is kept in gnomon's cache under all that it is made of.
     """
+    made_of = f"{importlib.metadata.version('vl-convert-python')}\0{vegalite_version()}\0{script}"
+    kept = cache_folder() / f"charts-{hashlib.sha256(made_of.encode()).hexdigest()[:16]}.js"
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        text, _, digest = kept.read_text(encoding="utf-8").rpartition("\n// ")
+        if digest == hashlib.sha256(text.encode()).hexdigest():
+            return text
+    text = _bundle(script)
+    with contextlib.suppress(RunError):  # a cache that cannot be written costs a second, no report
+        write_atomically(kept, f"{text}\n// {hashlib.sha256(text.encode()).hexdigest()}")
+    return text
+
+
+def _bundle(script: str) -> str:
     import vl_convert
 
     bundle: str = vl_convert.javascript_bundle(script, vl_version=vegalite_version())

@@ -18,8 +18,8 @@ import jinja2
 from markupsafe import Markup
 
 from gnomon.blocks import Block, Samples
+from gnomon.files import write_atomically
 from gnomon.report._figures import chart_runtime, page_spec
-from gnomon.report._files import replace_file
 from gnomon.report._json import script_json
 from gnomon.report._samples import text_limit
 from gnomon.report._text import cut, visible
@@ -135,7 +135,8 @@ def write(runs: Sequence[ReportRun], path: Path, *, title: str | None = None) ->
     RunError
         If the disk is full or the folder cannot be written.
     """
-    return replace_file(Path(path), render(runs, title=title).encode("utf-8"))
+    write_atomically(Path(path), render(runs, title=title))
+    return Path(path)
 
 
 def _view(anchor: str, run: ReportRun, assets: Assets) -> RunView:

@@ -13,7 +13,6 @@ Belongs here: the room's public names. Does not belong here: what a unit means (
 
 from gnomon.runs._cache import ScoreCache
 from gnomon.runs._engine import Unit, ask_all
-from gnomon.runs._files import write_atomically
 from gnomon.runs._journal import Journal
 from gnomon.runs._manifest import Manifest, Record, surroundings
 from gnomon.runs._run import Run, list_runs
@@ -28,5 +27,4 @@ __all__ = [
     "ask_all",
     "list_runs",
     "surroundings",
-    "write_atomically",
 ]

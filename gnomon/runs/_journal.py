@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from gnomon.errors import RunError
-from gnomon.runs._files import cannot_write
+from gnomon.files import cannot_write
 from gnomon.runs._manifest import Record
 
 __all__ = ["Journal"]

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from gnomon.blocks import Block
 from gnomon.errors import RunError
-from gnomon.runs._files import cannot_write, write_atomically
+from gnomon.files import cannot_write, write_atomically
 from gnomon.runs._journal import Journal
 from gnomon.runs._manifest import SCHEMA, Manifest, Record
 

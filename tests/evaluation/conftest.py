@@ -33,7 +33,9 @@ class Hashed:
             yield part
 
     def answer(self, ask):
-        numbers = [hashlib.sha256(f"{self.name}|{ask.context}|{text}".encode()).digest()[0] for text in ask.continuations]
+        numbers = [
+            hashlib.sha256(f"{self.name}|{ask.context}|{text}".encode()).digest()[0] for text in ask.continuations
+        ]
         weights = [number + 1 for number in numbers]
         return Scored(tuple(math.log(weight / sum(weights)) for weight in weights), (1,) * len(weights))
 

@@ -1,16 +1,14 @@
 """Tiny models and tokenizers, made from configurations and from text: random weights, fixed seed, never the network."""
 
 import functools
-import os
 
 import pytest
-
-os.environ["HF_HUB_OFFLINE"] = "1"  # read by the hub's client when it is first imported
-
 import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 from transformers.utils import logging
+
+from gnomon.models import smollm2
 
 VOCABULARY = 300
 CORPUS = [
@@ -34,10 +32,25 @@ TINY = {  # every family takes these names, its own or as aliases, and passes ov
 }
 
 
-@pytest.fixture(autouse=True)
-def _at_home(monkeypatch, tmp_path_factory):
-    """No test of this room reaches the network or the user's own memory of fingerprints."""
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread():
+    """Tiny products are many times slower on several threads than on one."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def embedded(model_cache):
+    """The embedded model's folder where the user's own cache holds it; making it takes 20 seconds."""
+    gguf = smollm2.source()
+    if gguf is None:
+        pytest.skip("the embedded model's wheel is not installed")
+    found = model_cache / "models" / f"smollm2-{gguf.stat().st_size}-v1"
+    if not (found / "model.safetensors").is_file():
+        pytest.skip("the embedded model is not converted yet")
+    return found
 
 
 def _make_model(kind, **changes):
@@ -68,9 +81,7 @@ def wrap(tokenizer, **special):
 def with_bos(tokenizer, token="<s>"):
     """Let `tokenizer` put `token` before every text, as Llama's does."""
     number = tokenizer.token_to_id(token)
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{token} $A", pair=f"{token} $A $B", special_tokens=[(token, number)]
-    )
+    tokenizer.post_processor = processors.TemplateProcessing(single=f"{token} $A", special_tokens=[(token, number)])
     return tokenizer
 
 
@@ -120,8 +131,9 @@ def metaspace_bpe():
 def metaspace_unigram():
     """As SentencePiece's Unigram in T5 and XGLM: the likeliest pieces, a dummy space before the text."""
     single = sorted({char for text in CORPUS for char in text.replace(" ", "▁")})
-    pieces = ["▁A", "▁B", "▁C", "Answer", "▁answer", "Answer:", "\nA", "\nAnswer", ":▁A", "▁the", "the", "▁wrong", "ong", "▁▁"]
-    scores = [("<unk>", 0.0), ("<s>", 0.0), *((char, -6.0) for char in single), *((piece, -4.0) for piece in pieces)]
+    pieces = ["▁A", "▁B", "▁C", "Answer", "▁answer", "Answer:", "\nA", "\nAnswer", ":▁A", "▁the", "the", "▁wrong"]
+    scores = [("<unk>", 0.0), ("<s>", 0.0)]
+    scores += [(char, -6.0) for char in single] + [(piece, -4.0) for piece in pieces]
     tokenizer = Tokenizer(models.Unigram(scores, unk_id=0))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always", split=True)
     return tokenizer

@@ -238,4 +238,3 @@ def test_few_shot_examples_are_computed_once_a_subject():
     check(steps, sequences, Budget())
     check_asks(steps)
     assert sum(step.tokens for step in steps) == 3 * 301 + 60 * 21
-

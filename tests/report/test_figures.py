@@ -136,5 +136,5 @@ def test_saved_html_stands_under_the_reports_policy(block, tmp_path):
 
 def test_a_place_that_cannot_be_written_is_said_in_a_sentence(block, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunError, match="could not be written"):
+    with pytest.raises(RunError, match="cannot be written"):
         save_figure(block, tmp_path / "file" / "f.json")

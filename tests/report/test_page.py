@@ -352,9 +352,9 @@ def test_write_makes_parents_and_leaves_nothing_else(tmp_path):
 @pytest.mark.parametrize(
     ("code", "told"),
     [
-        (errno.ENOSPC, "No space left on device.*The disk is full: free some space"),
-        (errno.EACCES, "Permission denied.*choose another place"),
-        (errno.EROFS, "Read-only file system.*choose another place"),
+        (errno.ENOSPC, "No space left on device.*Make room and give the same command again"),
+        (errno.EACCES, "Permission denied.*Give a folder that you may write to"),
+        (errno.EROFS, "Read-only file system.*Give a folder that you may write to"),
     ],
 )
 def test_a_failed_write_is_told_and_leaves_the_old_report_whole(tmp_path, monkeypatch, code, told):
@@ -365,7 +365,7 @@ def test_a_failed_write_is_told_and_leaves_the_old_report_whole(tmp_path, monkey
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(os, "fsync", fails)
-    with pytest.raises(RunError, match=rf"report\.html could not be written: {told}"):
+    with pytest.raises(RunError, match=rf"report\.html cannot be written: {told}"):
         write([report()], path)
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]

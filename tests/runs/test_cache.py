@@ -45,7 +45,13 @@ def test_many_keys_are_looked_up_whatever_the_limits_of_sql(path):
 
 
 def test_every_part_of_a_question_is_in_its_key():
-    asks = [ASK, Ask("2 + 2 = ", ASK.continuations), Ask(ASK.context, (" 5", " 4")), Ask(ASK.context, (" 4",)), Ask(ASK.context, (" 4 5",))]
+    asks = [
+        ASK,
+        Ask("2 + 2 = ", ASK.continuations),
+        Ask(ASK.context, (" 5", " 4")),
+        Ask(ASK.context, (" 4",)),
+        Ask(ASK.context, (" 4 5",)),
+    ]
     keys = [ScoreCache.key(model, ask) for model in ("a", "b") for ask in asks]
     assert all(one != two for one, two in combinations(keys, 2))
 

@@ -14,7 +14,14 @@ def unit(number, asks=1, text="question"):
         output = {} if failed else {"logprobs": [list(answer.logprobs) for answer in answers]}
         status, message = (failed.status, failed.message) if failed else ("ok", "")
         return Record(
-            id=f"u{number}", subset="s", split="test", group="g", input=given, status=status, output=output, message=message
+            id=f"u{number}",
+            subset="s",
+            split="test",
+            group="g",
+            input=given,
+            status=status,
+            output=output,
+            message=message,
         )
 
     return Unit(f"u{number}", tuple(Ask(f"{text} {number}.{part}", (" a", " b")) for part in range(asks)), finish)
@@ -49,7 +56,13 @@ def test_every_unit_gets_one_line(journal):
 def test_a_unit_is_written_only_when_all_its_answers_are_there(journal):
     seen = []
     units = [unit(n, asks=2) for n in range(3)]
-    ask_all(units, journal, scorer(batch=1), fingerprint="m", progress=lambda done, total: seen.append((done, len(lines(journal)))))
+    ask_all(
+        units,
+        journal,
+        scorer(batch=1),
+        fingerprint="m",
+        progress=lambda done, total: seen.append((done, len(lines(journal)))),
+    )
     assert all(done == written for done, written in seen)
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
     assert seen[-1] == (3, 3)
@@ -57,7 +70,12 @@ def test_a_unit_is_written_only_when_all_its_answers_are_there(journal):
 
 def test_what_is_recorded_is_not_asked_again_but_errors_and_other_inputs_are(journal):
     units = [unit(n) for n in range(6)]
-    ask_all(units[:4], journal, scorer(lambda ask: Failed("no") if ask.context.endswith("1.0") else Scored((-1.0, -2.0), (1, 1))), fingerprint="m")
+    ask_all(
+        units[:4],
+        journal,
+        scorer(lambda ask: Failed("no") if ask.context.endswith("1.0") else Scored((-1.0, -2.0), (1, 1))),
+        fingerprint="m",
+    )
     changed = [*units[:2], unit(2, text="another question"), *units[3:]]
     log = []
     ask_all(changed, journal, scorer(log=log), fingerprint="m")
@@ -113,7 +131,9 @@ def test_one_failed_answer_fails_the_unit(journal):
 
 
 def test_a_model_that_leaves_something_out_has_not_answered_it(journal):
-    ask_all([unit(0), unit(1)], journal, lambda asks, skip: iter([[(1, Scored((-1.0, -1.0), (1, 1)))]]), fingerprint="m")
+    ask_all(
+        [unit(0), unit(1)], journal, lambda asks, skip: iter([[(1, Scored((-1.0, -1.0), (1, 1)))]]), fingerprint="m"
+    )
     assert journal.records["u0"].status == "error"
     assert "gave no answer" in journal.records["u0"].message
     assert journal.records["u1"].status == "ok"

@@ -12,7 +12,9 @@ from gnomon.runs import Journal, Record
 
 
 def record(number, **more):
-    return Record(id=f"unit/{number}", subset="s", split="test", group=f"g{number}", input="0" * 16, **{"status": "ok", **more})
+    return Record(
+        id=f"unit/{number}", subset="s", split="test", group=f"g{number}", input="0" * 16, **{"status": "ok", **more}
+    )
 
 
 @pytest.fixture
@@ -58,7 +60,9 @@ def test_reading_a_half_written_journal_leaves_the_file_as_it_is(full):
     assert full.path.read_bytes() == torn
 
 
-@pytest.mark.parametrize("garbage", [b"{", b"\xff\xfe\x00", b"null", b"[]", b'{"id": "unit/7"}', b'{"id": 7, "status": "maybe"}', b""])
+@pytest.mark.parametrize(
+    "garbage", [b"{", b"\xff\xfe\x00", b"null", b"[]", b'{"id": "unit/7"}', b'{"id": 7, "status": "maybe"}', b""]
+)
 def test_a_garbage_line_is_passed_over_and_counted(full, garbage):
     lines = full.path.read_bytes().splitlines(keepends=True)
     full.path.write_bytes(b"".join([*lines[:2], garbage + b"\n", *lines[3:]]))
@@ -72,7 +76,9 @@ def test_a_disk_that_takes_a_part_only_does_not_tear_a_line(full, monkeypatch):
         def write(self, data):
             return super().write(bytes(data)[:11])
 
-    monkeypatch.setattr(type(full.path), "open", lambda self, mode, buffering=-1: Narrow(str(self), mode.replace("b", "")))
+    monkeypatch.setattr(
+        type(full.path), "open", lambda self, mode, buffering=-1: Narrow(str(self), mode.replace("b", ""))
+    )
     full.append([record(5), record(6)])
     monkeypatch.undo()
     again = Journal(full.path)
@@ -92,7 +98,9 @@ def test_a_disk_that_fills_in_mid_line_is_an_error_and_the_next_append_mends_it(
             taken, Full.left = Full.left, 0
             return super().write(bytes(data)[:taken])
 
-    monkeypatch.setattr(type(full.path), "open", lambda self, mode, buffering=-1: Full(str(self), mode.replace("b", "")))
+    monkeypatch.setattr(
+        type(full.path), "open", lambda self, mode, buffering=-1: Full(str(self), mode.replace("b", ""))
+    )
     with pytest.raises(RunError, match=r"records\.jsonl cannot be written: No space left on device\. Make room"):
         full.append([record(5)])
     monkeypatch.undo()
@@ -110,7 +118,9 @@ def test_a_journal_that_is_a_folder_is_refused_in_one_sentence(tmp_path):
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.lists(st.tuples(st.integers(0, 5), st.text(st.characters(exclude_categories=["Cs"])))), st.binary(max_size=30))
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.text(st.characters(exclude_categories=["Cs"])))), st.binary(max_size=30)
+)
 def test_any_text_and_any_torn_tail_leave_the_records(tmp_path_factory, units, tail):
     path = tmp_path_factory.mktemp("journal") / "records.jsonl"
     journal = Journal(path)

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from gnomon.errors import RunError
-from gnomon.runs import write_atomically
+from gnomon.files import write_atomically
 
 
 @pytest.fixture
@@ -14,7 +14,9 @@ def small_disk(tmp_path):
     """A file system of 64 KiB; skipped where it cannot be mounted."""
     place = tmp_path / "disk"
     place.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)], capture_output=True, check=False)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)], capture_output=True, check=False
+    )
     if done.returncode:
         pytest.skip("mounting needs more rights")
     yield place
@@ -30,7 +32,9 @@ def test_a_file_is_written_with_its_folders_and_nothing_beside_it(tmp_path):
 def test_a_full_disk_leaves_the_old_file_and_no_other(small_disk):
     file = small_disk / "result.json"
     write_atomically(file, "old")
-    with pytest.raises(RunError, match=r"result\.json cannot be written: No space left on device\. Make room and give the same command"):
+    with pytest.raises(
+        RunError, match=r"result\.json cannot be written: No space left on device\. Make room and give the same command"
+    ):
         write_atomically(file, "x" * 100_000)
     assert file.read_text() == "old"
     assert os.listdir(small_disk) == ["result.json"]
