@@ -14,7 +14,6 @@ import csv
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -48,10 +47,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class Measurement:
-    """One process of one tool: seconds of wall and CPU time, tokens through the model, answers by subject."""
+    """One process of one tool: seconds of wall and CPU time, peak memory in MiB, tokens computed, answers by subject."""
 
     wall: float
     cpu: float
+    peak: float
     tokens_computed: int
     answers: dict[str, list[Answer]]
     batch_size: str = ""
@@ -126,21 +126,37 @@ def stage(data: Path, subjects: Sequence[str], limit: int | None, folder: Path) 
 # ------------------------------------------------------------------------------------------------------ the two tools
 
 
-def timed(command: Sequence[str], environment: Mapping[str, str]) -> tuple[str, float, float]:
-    """Run a command to its end; give its standard output, wall seconds and CPU seconds (user and system, children too).
+@dataclass(frozen=True)
+class Usage:
+    """What a finished process printed and cost: wall and CPU seconds (user and system), and its peak memory in MiB."""
+
+    stdout: str
+    wall: float
+    cpu: float
+    peak: float
+
+
+def timed(command: Sequence[str], environment: Mapping[str, str]) -> Usage:
+    """Run a command to its end and measure it, its children included.
 
     Raises
     ------
     RunError
         If the command exits with anything but 0.
     """
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(command, env=dict(environment), capture_output=True, text=True, check=False)
-    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
-        said = f"{done.stdout[-1000:]}{done.stderr[-3000:]}"
-        raise RunError(f"This command exited with {done.returncode}: {' '.join(command)}\n{said}")
-    return done.stdout, wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        start = time.perf_counter()
+        process = subprocess.Popen(command, env=dict(environment), stdout=out, stderr=err)
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        err.seek(0)
+        stdout, stderr = out.read(), err.read()
+    if process.returncode:
+        said = f"{stdout[-1000:]}{stderr[-3000:]}"
+        raise RunError(f"This command exited with {process.returncode}: {' '.join(command)}\n{said}")
+    return Usage(stdout, wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def warm_disk(python: str) -> None:
@@ -173,11 +189,12 @@ class Peer:
         command += ["run", "--model", "hf", "--model_args", f"pretrained={self.model},dtype=float32"]
         command += ["--tasks", names, "--include_path", str(self.tasks), "--num_fewshot", str(SHOTS)]
         command += ["--batch_size", batch_size, "--device", "cpu", "--log_samples", "--output_path", str(out)]
-        _, wall, cpu = timed(command, self.environment)
+        used = timed(command, self.environment)
         counted = json.loads(counters.read_text(encoding="utf-8"))
         return Measurement(
-            wall=wall,
-            cpu=cpu,
+            wall=used.wall,
+            cpu=used.cpu,
+            peak=used.peak,
             tokens_computed=counted["tokens_computed"],
             answers={subject: self._answers(out, subject) for subject in subjects},
             batch_size=batch_size,
@@ -208,17 +225,19 @@ class Gnomon:
         """Keep where the model, the rows and the runs are, and whether the rows are whole subjects."""
         self.model, self.rows, self.folder, self.whole = model, rows, folder, whole
         warm_disk(sys.executable)
+        self.environment = os.environ | OFFLINE | {"GNOMON_CACHE": str(folder / "cache")}
+        command = [sys.executable, "-m", "gnomon", "eval", "facts", "-m", f"hf/{model}", "--limit", "1", "--no-cache"]
+        timed([*command, "--runs-dir", str(folder / "warm")], self.environment)
 
     def measure(self, subjects: Sequence[str], tag: str) -> Measurement:
-        """Run gnomon once, with a runs folder and a cache of its own: nothing is resumed and no score is looked up."""
+        """Run gnomon once, with a runs folder of its own and no score cache: nothing is resumed or looked up."""
         command = [sys.executable, "-m", "gnomon", "eval", "mmlu", "-m", f"hf/{self.model}", "-M", "dtype=float32"]
         command += ["--protocol", "lm-eval", "--shots", str(SHOTS), "-T", f"subsets={','.join(subjects)}"]
-        command += ["-T", f"data={self.rows}", "--runs-dir", str(self.folder / tag), "--json"]
+        command += ["-T", f"data={self.rows}", "--runs-dir", str(self.folder / tag), "--json", "--no-cache"]
         if not self.whole:
             command += ["-T", "counts=any"]  # gnomon refuses a cut file unless told
-        environment = os.environ | OFFLINE | {"GNOMON_CACHE": str(self.folder / f"{tag}-cache")}
-        stdout, wall, cpu = timed(command, environment)
-        run = Path(json.loads(stdout)["run"])
+        used = timed(command, self.environment)
+        run = Path(json.loads(used.stdout)["run"])
         manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
         if not manifest["tokens_computed"]:
             raise RunError(f"{run} computed no tokens: its answers came from a cache, so there is nothing to time.")
@@ -228,7 +247,8 @@ class Gnomon:
             subject, _, index = record["id"].split("/")
             found[subject][int(index)] = Answer(record["output"]["logprobs"][0], record["parsed"])
         answers = {subject: [by_index[index] for index in sorted(by_index)] for subject, by_index in found.items()}
-        return Measurement(wall=wall, cpu=cpu, tokens_computed=manifest["tokens_computed"], answers=answers)
+        tokens = manifest["tokens_computed"]
+        return Measurement(wall=used.wall, cpu=used.cpu, peak=used.peak, tokens_computed=tokens, answers=answers)
 
 
 # ------------------------------------------------------------------------------------------------ measuring and table
@@ -275,6 +295,7 @@ def total(rows: Sequence[Row]) -> Row:
         return Measurement(
             wall=sum(m.wall for m in measurements),
             cpu=sum(m.cpu for m in measurements),
+            peak=max(m.peak for m in measurements),
             tokens_computed=sum(m.tokens_computed for m in measurements),
             prompt_tokens=sum(m.prompt_tokens for m in measurements),
             answers={subject: answers for m in measurements for subject, answers in m.answers.items()},
@@ -294,6 +315,7 @@ def summarise(row: Row) -> dict[str, Any]:
         "prompt_tokens": row.peer[0].prompt_tokens,
         "wall_lm_eval": median(m.wall for m in row.peer),
         "cpu_lm_eval": median(m.cpu for m in row.peer),
+        "peak_lm_eval": max(m.peak for m in row.peer),
         "tokens_lm_eval": median(m.tokens_computed for m in row.peer),
     }
     if row.gnomon:
@@ -305,6 +327,7 @@ def summarise(row: Row) -> dict[str, Any]:
             "time_ratio": median(times),
             "time_ratio_range": [min(times), max(times)],
             "cpu_ratio": median(row.ratios(lambda m: m.cpu)),
+            "peak_gnomon": max(m.peak for m in row.gnomon),
             "tokens_gnomon": median(m.tokens_computed for m in row.gnomon),
             "token_ratio": tokens,
             "share_of_token_ratio": median(times) / tokens,
@@ -323,6 +346,8 @@ COLUMNS: list[tuple[str, str, Callable[[Any], str]]] = [
     ("time_ratio", "time ratio", "{:.2f}".format),
     ("time_ratio_range", "range", lambda pair: f"{pair[0]:.2f}-{pair[1]:.2f}"),
     ("cpu_ratio", "CPU ratio", "{:.2f}".format),
+    ("peak_lm_eval", "lm-eval MiB", "{:,.0f}".format),
+    ("peak_gnomon", "gnomon MiB", "{:,.0f}".format),
     ("tokens_lm_eval", "lm-eval tokens", "{:,.0f}".format),
     ("tokens_gnomon", "gnomon tokens", "{:,.0f}".format),
     ("token_ratio", "token ratio", "{:.2f}".format),

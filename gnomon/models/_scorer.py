@@ -192,8 +192,7 @@ class Scorer:
         ids[1, -1] = (ids[1, -1] + 1) % self._tokens
         with torch.inference_mode():
             one, other = self._model(input_ids=self._tensor(ids), use_cache=False).logits[:, :-1].float()
-        _, worst = _AGREEMENT.get(self._model.dtype, _AGREEMENT[torch.bfloat16])
-        if (one - other).abs().max().item() > worst:
+        if (one - other).abs().mean() > 0.005 * one.std():  # a causal model's are equal, up to the rounding of sums
             raise ModelError(
                 f"{type(self._model).__name__} reads ahead: its output at one token depends on the next, so it cannot "
                 "give probabilities of continuations.",

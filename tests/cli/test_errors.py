@@ -37,7 +37,7 @@ U = ("-m", "mock/uniform")
         (("eval", ",", *U), "no task was named"),
         (("eval", "facts"), "Missing option '-m'"),
         (("eval", "-m", "mock/uniform"), "Missing argument 'TASKS'"),
-        (("eval", "facts", *U, "-T", "subsets=capitols-questions"), "Did you mean 'capitals-questions'? All"),
+        (("eval", "facts", *U, "-T", "subsets=capitols-questions"), "Did you mean 'capitals-questions'?"),
         (("eval", "facts", *U, "-T", "subsets=,"), "no subset of facts was named"),
         (("eval", "facts", *U, "-T", "split=train"), "facts has no split 'train'"),
         (("eval", "facts", *U, "-T", "subset=a"), "task argument 'subset' is not known. Did you mean 'subsets'?"),

@@ -82,7 +82,7 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(capsys, monkeypatch)
     clock = iter(range(0, 1000, 10))
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     with Bar("task") as bar:
-        for done in range(0, 12):
+        for done in range(12):
             bar(done, 12)
     err = capsys.readouterr().err
     assert len(err.splitlines()) >= 3
@@ -93,7 +93,7 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(capsys, monkeypatch)
 
 def test_work_under_two_seconds_shows_no_progress(capsys):
     with Bar("task") as bar:
-        for done in range(0, 12):
+        for done in range(12):
             bar(done, 12)
     assert capsys.readouterr().err == ""
 

@@ -31,7 +31,7 @@ def test_compare_as_json_is_one_object_on_one_line(cli, two_runs):
     assert (status, err, len(out.splitlines())) == (0, "", 1)
     found = json.loads(out)
     assert (found["a"], found["b"]) == tuple(map(str, two_runs))
-    assert [block["kind"] for block in found["blocks"]][0] == "comparison"
+    assert found["blocks"][0]["kind"] == "comparison"
 
 
 def test_report_of_several_runs_is_one_page_with_all_of_them(cli, two_runs, in_tmp):

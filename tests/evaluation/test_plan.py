@@ -41,7 +41,7 @@ groups = st.lists(st.integers(0, 8), min_size=1, max_size=40).map(
 def test_draws_are_whole_groups_in_order_and_grow_with_the_limit(items, one, two, seed):
     small, _ = choose(items, [Request(min(one, two), seed)])
     large, _ = choose(items, [Request(max(one, two), seed)])
-    assert set(i.id for i in small) <= set(i.id for i in large)
+    assert {i.id for i in small} <= {i.id for i in large}
     for chosen in (small, large):
         names = {i.group for i in chosen}
         assert [i.id for i in chosen] == [i.id for i in items if i.group in names]

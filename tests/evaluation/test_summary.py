@@ -8,7 +8,6 @@ import pytest
 from gnomon import evaluate
 from gnomon.blocks import Curve, Estimate, Samples, Table, Text
 from gnomon.stats import reliability, rms_calibration_error, rms_calibration_error_official
-from gnomon.tasks import load_task
 
 SUBJECTS = {
     "abstract_algebra": ("math", "STEM"),
