@@ -47,7 +47,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Measurement:
-    """One process of one tool: seconds of wall and CPU time, peak memory in MiB, tokens computed, answers by subject."""
+    """One process of one tool: seconds of wall and CPU time, peak MiB, tokens through the model, answers by subject."""
 
     wall: float
     cpu: float

@@ -43,9 +43,8 @@ def main() -> None:
                 taken = seconds([*command, "--runs-dir", f"{folder}/{number}", "--json"], 1)
                 rows.append((f"14,042 questions, mock/uniform, round {number + 1}", taken))
     for name, taken in rows:
-        print(
-            f"{name:48} median {statistics.median(taken):6.3f} s   range {min(taken):.3f} to {max(taken):.3f} s   n {len(taken)}"
-        )
+        spread = f"range {min(taken):.3f} to {max(taken):.3f} s, n {len(taken)}"
+        print(f"{name:48} median {statistics.median(taken):6.3f} s   {spread}")
 
 
 if __name__ == "__main__":

@@ -116,7 +116,7 @@ def test_other_protocols_are_refused_unless_asked_for(other, runs, mmlu):
 
 
 def test_another_task_is_refused(runs, mmlu):
-    with pytest.raises(RunError, match="a run of facts and .* of mmlu"):
+    with pytest.raises(RunError, match=r"a run of facts and .* of mmlu"):
         compare(runs("a", limit=1), runs("b", "mmlu", task_args=mmlu))
 
 

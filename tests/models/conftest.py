@@ -2,6 +2,7 @@
 
 import functools
 
+import huggingface_hub.constants
 import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
@@ -30,6 +31,12 @@ TINY = {  # every family takes these names, its own or as aliases, and passes ov
     "eos_token_id": 0,
     "pad_token_id": 0,
 }
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch):
+    """The hub's client reads its variable when it is imported, which may be before any test begins."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
 
 
 @pytest.fixture(autouse=True, scope="session")

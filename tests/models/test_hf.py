@@ -1,8 +1,10 @@
 """A model by folder or hub id: what is refused and in which words, what is loaded, and what makes two models differ."""
 
+import hashlib
 import json
 import shutil
 
+import huggingface_hub.constants
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, BertConfig, T5Config, ViTConfig
@@ -197,11 +199,14 @@ def test_a_broken_tokenizer_is_refused(text, own_copy):
     one_sentence(error, "has no tokenizer that can be read")
 
 
-@pytest.mark.parametrize("spoil", [lambda b: b[:-100], lambda b: b[:1000], lambda b: b"no tensors" * 99, lambda b: b""])
-def test_broken_weights_are_refused(spoil, own_copy):
+SPOILT = {"cut": slice(0, -100), "cut in the header": slice(0, 1000), "without a header": slice(999, None)}
+
+
+@pytest.mark.parametrize("part", [*SPOILT.values(), slice(0, 0)], ids=[*SPOILT, "empty"])
+def test_broken_weights_are_refused(part, own_copy):
     folder = own_copy()
     weights = folder / "model.safetensors"
-    weights.write_bytes(spoil(weights.read_bytes()))
+    weights.write_bytes(weights.read_bytes()[part])
     with pytest.raises(ModelError) as error:
         score(load_model(f"hf/{folder}"))
     one_sentence(error, str(folder), "cannot be loaded")
@@ -366,8 +371,8 @@ def test_loading_prints_nothing_and_leaves_the_libraries_settings_alone(saved, c
     from transformers.utils import logging
 
     before = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    for kind in ("llama", "gptj"):
-        score(load_model(f"hf/{saved(kind)}@layers=1"))
+    for folder in (saved(), saved("gptj", rotary_dim=4)):
+        score(load_model(f"hf/{folder}@layers=1"))
     assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
     assert capfd.readouterr() == ("", "")
 
@@ -377,21 +382,33 @@ def test_loading_prints_nothing_and_leaves_the_libraries_settings_alone(saved, c
 
 @pytest.fixture
 def hub(saved, tmp_path, monkeypatch):
-    """A hub cache as the hub's own client lays it out: blobs, a snapshot of links, a reference. Not yet downloaded: weights."""
-    import huggingface_hub.constants
-
+    """A cache as the hub's client lays it out: blobs, a snapshot of links, a reference; files come when told to."""
     root = tmp_path / "hub" / "models--someone--tiny"
     snapshot = root / "snapshots" / ("0123456789" * 4)
     for folder in (root / "blobs", root / "refs", snapshot):
         folder.mkdir(parents=True)
     (root / "refs" / "main").write_text(snapshot.name)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr("huggingface_hub.file_download.HF_HUB_CACHE", str(tmp_path / "hub"), raising=False)
 
-    def download(pattern):
-        for number, path in enumerate(sorted(saved().glob(pattern))):
-            blob = root / "blobs" / f"{number:02d}{path.stat().st_size:038x}"
-            shutil.copyfile(path, blob)
-            (snapshot / path.name).symlink_to(blob)
+    def download(*names):
+        for path in sorted(saved().iterdir()):
+            if not names or path.name in names:
+                blob = root / "blobs" / hashlib.sha256(path.read_bytes()).hexdigest()
+                shutil.copyfile(path, blob)
+                (snapshot / path.name).unlink(missing_ok=True)
+                (snapshot / path.name).symlink_to(blob)
 
     return download
+
+
+def test_a_model_in_the_hubs_cache_is_scored_without_the_network(hub, saved):
+    hub()
+    assert score(load_model("hf/someone/tiny")) == score(load_model(f"hf/{saved()}"))
+
+
+def test_the_fingerprint_of_a_hub_model_is_the_same_before_and_after_its_weights_arrive(hub):
+    """Else what is stored under the first fingerprint is never found again, and two models may share it."""
+    hub("config.json")
+    before = load_model("hf/someone/tiny").fingerprint()
+    hub()
+    assert load_model("hf/someone/tiny").fingerprint() == before
