@@ -19,6 +19,7 @@ from gnomon.tasks import Item, Protocol, TaskData, _gpt2
 __all__ = ["Asked", "Request", "choose", "prepare"]
 
 _SLACK = 8  # tokens by which a prompt may differ from the sum of its parts
+_CONTINUATION = 16  # tokens of the model's context that are left for the longest continuation
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,15 @@ def prepare(data: TaskData, items: Sequence[Item], protocol: Protocol, shots: in
             prepared.notes.append(
                 f"Tokens were counted with {name}, not GPT-2's as the release does. To get GPT-2's:  {_gpt2.INSTALL}"
             )
-        _drop(counts, items, examples, protocol, protocol.limit.tokens, counter)
+        over = _drop(counts, items, examples, protocol, protocol.limit.tokens, counter)
         if model.context_length is not None:
-            _drop(counts, items, examples, protocol, model.context_length - 16, model.count_tokens)
+            room = model.context_length - _CONTINUATION
+            over |= _drop(counts, items, examples, protocol, room, model.count_tokens)
+        if over:
+            prepared.notes.append(
+                f"{len(over):,} prompts are too long even without examples and were asked whole "
+                f"(the first: {min(over)}); the release's code does not end on such a prompt."
+            )
         dropped = sum(count < shots for count in counts.values())
         if dropped:
             prepared.notes.append(
@@ -124,11 +131,13 @@ def _drop(
     protocol: Protocol,
     limit: int,
     counter: Callable[[Sequence[str]], list[int]],
-) -> None:
-    """Lower `counts` in place. A prompt is counted whole only where the sum of its parts is close to the limit."""
+) -> set[str]:
+    """Lower `counts` in place and give the ids that are too long even at none. A prompt is counted whole only where the
+    sum of its parts is close to the limit."""
     rest = [item for item in items if _bytes(protocol, item, examples[item.subset][: counts[item.id]]) + _SLACK > limit]
+    over: set[str] = set()
     if not rest:
-        return
+        return over
     bare = dict(zip((item.id for item in rest), counter([_longest(protocol, item, []) for item in rest]), strict=True))
     for subset in dict.fromkeys(item.subset for item in rest):
         members = [item for item in rest if item.subset == subset]
@@ -136,13 +145,17 @@ def _drop(
         withs = counter([_longest(protocol, first, shots[:k]) for k in range(len(shots) + 1)])
         extra = [tokens - withs[0] for tokens in withs]
         for item in members:
-            while counts[item.id] > 0:
+            while True:
                 tokens = bare[item.id] + extra[counts[item.id]]
                 if abs(tokens - limit) <= _SLACK:
                     tokens = counter([_longest(protocol, item, shots[: counts[item.id]])])[0]
                 if tokens <= limit:
                     break
+                if counts[item.id] == 0:
+                    over.add(item.id)
+                    break
                 counts[item.id] -= 1
+    return over
 
 
 def _longest(protocol: Protocol, item: Item, shots: Sequence[Item]) -> str:

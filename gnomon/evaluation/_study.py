@@ -139,9 +139,7 @@ def _settle(
         raise UsageError(f"--shots {number}: give 0 or a whole number above it.")
     asked_model = load_model(model, model_args) if isinstance(model, str) else model
     require(asked_model, "score", "gnomon eval")
-    cast(Scores, asked_model).count_tokens(
-        ["a"]
-    )  # a tokenizer that cannot be read fails here, before anything is written
+    cast(Scores, asked_model).count_tokens(["a"])  # a tokenizer that cannot be read fails before anything is written
     every = data.items()
     items_checksum = data.checksum()
     _no_subset_is_empty(data, every)

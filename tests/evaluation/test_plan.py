@@ -1,11 +1,14 @@
 """Which items a limit draws: whole groups, the same for a seed, growing with the limit."""
 
+import dataclasses
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gnomon.errors import UsageError
-from gnomon.evaluation._plan import Request, choose
+from gnomon.evaluation._plan import Request, choose, prepare
+from gnomon.models.mock import Uniform
 from gnomon.tasks import Item, load_task
 
 
@@ -82,3 +85,15 @@ def test_a_draw_of_one_subset_does_not_depend_on_the_others():
     alone = load_task("facts", {"subsets": "animals-questions"}).items()
     drawn = [i.id for i in choose(both, [Request(5, 7)])[0] if i.subset == "animals-questions"]
     assert drawn == [i.id for i in choose(alone, [Request(5, 7)])[0]]
+
+
+def test_a_prompt_too_long_without_examples_is_asked_whole_and_named(small_release):
+    data = load_task("mmlu", {"data": str(small_release("mmlu")), "counts": "any", "subsets": "anatomy"})
+    item = data.items()[0]
+    long = dataclasses.replace(item, fields={"question": "word " * 2500})
+    _, protocol = data.task.protocol("official")
+    prepared = prepare(data, [long], protocol, 1, Uniform())
+    assert prepared.asked[0].shots == 0
+    assert "word " * 2500 in prepared.asked[0].asks[0].context
+    said = f"1 prompts are too long even without examples and were asked whole (the first: {item.id})"
+    assert any(said in note for note in prepared.notes)

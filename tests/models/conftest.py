@@ -62,16 +62,24 @@ def embedded(model_cache):
 
 def _make_model(kind, **changes):
     """A model of family `kind` whose weights are large enough for every token to matter."""
+    verbosity = logging.get_verbosity()
     logging.set_verbosity_error()
-    config = AutoConfig.for_model(kind, **{**TINY, **changes})
-    torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(config).eval().requires_grad_(False)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        config = AutoConfig.for_model(kind, **{**TINY, **changes})
+        model = AutoModelForCausalLM.from_config(config).eval().requires_grad_(False)
+        _enlarge(model, kind)
+    logging.set_verbosity(verbosity)
+    return model
+
+
+def _enlarge(model, kind):
+    """At the usual size of random weights no token would matter to another beyond the last digits."""
     for name, parameter in sorted(model.named_parameters()):
         if parameter.dim() >= 2 and kind != "mamba":
             parameter.mul_(5)
         elif name.endswith("bias"):
             parameter.add_(0.1 * torch.randn_like(parameter))
-    return model
 
 
 @pytest.fixture(scope="session")

@@ -370,8 +370,11 @@ def test_a_prompt_past_the_context_length_is_cut_and_said_to_be(saved):
 def test_loading_prints_nothing_and_leaves_the_libraries_settings_alone(saved, capfd):
     from transformers.utils import logging
 
+    folders = saved(), saved("gptj", rotary_dim=4)
     before = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    for folder in (saved(), saved("gptj", rotary_dim=4)):
+    assert before == (logging.WARNING, True)
+    capfd.readouterr()
+    for folder in folders:
         score(load_model(f"hf/{folder}@layers=1"))
     assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
     assert capfd.readouterr() == ("", "")
