@@ -78,6 +78,7 @@ def test_another_packages_provider_is_called_by_package_and_name(foreign):
     assert arguments == {"a": "b"}
 
 
+@pytest.mark.xfail(strict=True, reason="a slash is asked for")
 @pytest.mark.parametrize("tail", ["", "@size=2"])
 def test_another_packages_provider_may_have_but_one_model(tail, foreign):
     parsed, _ = load_model(f"other-package/echo{tail}")
@@ -101,8 +102,9 @@ def test_a_model_without_an_ability_is_refused_in_one_sentence():
     with pytest.raises(AbilityError) as error:
         require(Silent(), "score", "gnomon eval")
     assert str(error.value) == (
-        "model 'none/silent' cannot give log-probabilities of continuations, which 'gnomon eval' needs. It can: "
-        "nothing that gnomon asks for. Use a causal language model, for example  -m hf/<hub id or folder>  or  -m smollm2 ."
+        "model 'none/silent' cannot give log-probabilities of continuations, which 'gnomon eval' needs. "
+        "It can: nothing that gnomon asks for. "
+        "Use a causal language model, for example  -m hf/<hub id or folder>  or  -m smollm2 ."
     )
     require(load_model("mock/uniform"), "score", "gnomon eval")
 

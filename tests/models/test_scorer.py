@@ -355,7 +355,7 @@ def test_a_large_vocabulary_lowers_the_number_of_reads_in_one_step(make_model, t
 def test_two_runs_on_one_scorer_may_take_turns(make_model, tokenizer):
     """One near and one past the window, so that both ways alternate on the same model."""
     model, untouched = twins(make_model("mistral", **WINDOW))
-    scorer = scorer_of(model, tokenizer("bytes"), budget=Budget(tokens=30, row=0))
+    scorer = scorer_of(model, tokenizer("bytes"), budget=Budget(tokens=30, row=0, worth=1))
     short, long = [ask for ask in MIXED if len(ask.context) < 36], [ask for ask in MIXED if len(ask.context) > 41]
     runs = [scorer.score(asks, lambda index: False) for asks in (short, long, short)]
     got = [{}, {}, {}]

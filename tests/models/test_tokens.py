@@ -120,6 +120,16 @@ def test_a_continuation_that_changes_how_the_last_line_begins_is_seen():
     assert own.convert_ids_to_tokens(ids) == ["bc"]
 
 
+def test_a_last_line_that_is_split_otherwise_in_its_context_is_seen():
+    """A line end merges with the one before it, so that 'a' is free for 'b'; in the last line alone it is not."""
+    own = merging(("\n", "\n"), ("\n", "a"), ("a", "b"))
+    assert own.tokenize("x\n\na") == ["x", "\n\n", "a"]
+    assert own.tokenize("\na") == ["\na"]
+    assert own.tokenize("x\n\nabc") == ["x", "\n\n", "ab", "c"]
+    _, (ids,), _ = encode(own, "x\n\na", "bc")
+    assert own.convert_ids_to_tokens(ids) == ["c"]
+
+
 MERGES = [(a, b) for a in ("x", "\n", "a", "b", "c", "ab", "bc") for b in ("x", "\n", "a", "b", "c", "ab", "bc")]
 
 
