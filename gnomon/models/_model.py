@@ -172,7 +172,7 @@ class Arguments:
         except ValueError:
             value = float("nan")
         if not low <= value <= high:
-            raise UsageError(f"model argument {key}={self._given[key]}: give a number from {low:g} to {high:g}.")
+            raise UsageError(f"model argument {key}={self._given[key]}: give a number from {low:,} to {high:,}.")
         return value
 
     def whole(self, key: str, default: int, low: int, high: int) -> int:
@@ -201,9 +201,10 @@ def load_model(name: str, arguments: Mapping[str, str] | None = None) -> Model:
     """
     parsed = ModelName.parse(name)
     known = providers.names()
-    owner = next((other for other in known if name.startswith(f"{other}/") and "/" in other), None)
+    whole = name.partition("@")[0]
+    owner = next((other for other in known if f"{whole}/".startswith(f"{other}/") and "/" in other), None)
     if owner:  # another package's provider is itself named distribution/name
-        parsed = ModelName(owner, name[len(owner) + 1 :].partition("@")[0], parsed.settings)
+        parsed = ModelName(owner, whole[len(owner) + 1 :], parsed.settings)
     elif parsed.provider not in known:
         hint = f" For a model of the hub or a folder, write  -m hf/{name} ." if "/" in name or "." in name else ""
         raise UsageError(str(unknown("model provider", parsed.provider, known)) + hint)

@@ -73,7 +73,7 @@ class _Other:
             torch.empty(0, device=asked)
         except (RuntimeError, AssertionError) as error:
             raise ModelError(
-                f"device '{asked}' cannot be used here: {str(error).splitlines()[0]}",
+                f"device '{asked}' cannot be used here: {_first_line(error)}",
                 hint="Use  -M device=cpu , or see  gnomon doctor .",
             ) from error
         return asked
@@ -113,7 +113,8 @@ class _Causal(_Other):
     @cached_property
     def context_length(self) -> int | None:
         text = self._config.get_text_config()
-        limits = (getattr(text, key, None) for key in ("max_position_embeddings", "n_positions", "max_sequence_length"))
+        keys = ("max_position_embeddings", "n_positions", "max_sequence_length", "max_seq_len")
+        limits = (getattr(text, key, None) for key in keys)
         return next((int(limit) for limit in limits if limit), None)
 
     @property
@@ -146,22 +147,29 @@ class _Causal(_Other):
 
     def _load(self) -> Any:
         import torch
+        from safetensors import SafetensorError
         from transformers import AutoModelForCausalLM
 
         with _quiet():
             try:
-                model = AutoModelForCausalLM.from_pretrained(
+                model, loading = AutoModelForCausalLM.from_pretrained(
                     self._place,
                     config=self._config,
                     dtype=self._torch_dtype() if self._torch_dtype() == "auto" else getattr(torch, self._torch_dtype()),
+                    output_loading_info=True,
                     **_at(self._revision),
                 )
-            except (OSError, ValueError, RuntimeError, ImportError) as error:
+            except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
                 raise ModelError(f"model '{self.name}' cannot be loaded: {_first_line(error)}") from error
+        if missing := sorted(loading["missing_keys"]):  # transformers fills them with random numbers and goes on
+            raise ModelError(
+                f"model '{self.name}' cannot be loaded: its files lack {len(missing)} weights, such as {missing[0]}."
+            )
         return model.to(self._device).eval().requires_grad_(False)
 
 
 def _read_config(shown: str, place: str, revision: str) -> Any:
+    from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoConfig
 
     if Path(place).is_dir() and not (Path(place) / "config.json").is_file():
@@ -169,10 +177,11 @@ def _read_config(shown: str, place: str, revision: str) -> Any:
     try:
         with _quiet():
             return AutoConfig.from_pretrained(place, **_at(revision))
-    except (OSError, ValueError) as error:
-        where = "is no folder here, and" if not Path(place).exists() else ""
+    except (OSError, ValueError, StrictDataclassError) as error:
+        if Path(place).is_dir():
+            raise ModelError(f"the config.json of '{place}' cannot be read: {_first_line(error)}") from error
         raise ModelError(
-            f"model '{shown}' {where} cannot be had from the hub: {_first_line(error)}".replace("  ", " "),
+            f"model '{shown}' is no folder here, and cannot be had from the hub: {_first_line(error)}",
             hint="Give a folder that holds config.json, or check the id and the network. Offline:  -m smollm2 .",
         ) from error
 
@@ -196,16 +205,17 @@ def _read_tokenizer(shown: str, place: str, revision: str) -> Any:
 def _is_causal(config: Any) -> bool:
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-    heads = config.architectures or []
-    encoder = bool(heads) and all("CausalLM" not in head and "LMHead" not in head for head in heads)
-    return config.model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and not config.is_encoder_decoder and not encoder
+    own = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(config.model_type)
+    heads = config.architectures or [own]
+    causal = any(head == own or "CausalLM" in head or "LMHead" in head for head in heads)
+    return own is not None and causal and not config.is_encoder_decoder
 
 
 def _first_layers(shown: str, config: Any, value: str) -> Any:
     text = config.get_text_config()
-    if not value.isdigit() or not 1 <= int(value) <= text.num_hidden_layers:
+    if not value.isdecimal() or not 1 <= int(value) <= text.num_hidden_layers:
         raise UsageError(f"{shown}@layers={value}: give a whole number from 1 to {text.num_hidden_layers}.")
-    if getattr(text, "layer_types", None):
+    if vars(text).get("layer_types"):  # some families compute it
         text.layer_types = text.layer_types[: int(value)]
     text.num_hidden_layers = int(value)
     return config
@@ -216,7 +226,9 @@ def _at(revision: str) -> dict[str, str]:
 
 
 def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    """The first line of a library's message, as the end of a sentence; a line that announces others with the next."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return " ".join(lines[: 2 if lines[0].endswith(":") else 1]).rstrip(" .:,!") + "."
 
 
 class _quiet:

@@ -58,9 +58,10 @@ def _convert(gguf: Path, target: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".smollm2-", dir=target.parent))
+    temporary: Path | None = None
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".smollm2-", dir=target.parent))
         with (
             _quiet(),
             warnings.catch_warnings(),
@@ -80,11 +81,13 @@ def _convert(gguf: Path, target: Path) -> None:
             os.rename(temporary, target)
         except OSError:
             if not (target / "model.safetensors").is_file():  # else another process was first
-                raise
+                shutil.rmtree(target)  # the remains of a folder that somebody emptied
+                os.rename(temporary, target)
     except OSError as error:
         raise ModelError(
             f"the embedded model cannot be written to {target}: {error.strerror or error}.",
             hint="Make room (0.6 GB), or set GNOMON_CACHE to a folder on another disk.",
         ) from error
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)

@@ -78,7 +78,6 @@ def test_another_packages_provider_is_called_by_package_and_name(foreign):
     assert arguments == {"a": "b"}
 
 
-@pytest.mark.xfail(strict=True, reason="a slash is asked for")
 @pytest.mark.parametrize("tail", ["", "@size=2"])
 def test_another_packages_provider_may_have_but_one_model(tail, foreign):
     parsed, _ = load_model(f"other-package/echo{tail}")

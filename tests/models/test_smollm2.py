@@ -94,7 +94,6 @@ def test_a_conversion_that_another_process_finished_first_is_used(readable, monk
     assert [path.name for path in readable.iterdir()] == [done.name]
 
 
-@pytest.mark.xfail(strict=True, reason="the remains stand in the way")
 def test_a_converted_folder_that_lost_its_weights_is_made_anew(readable):
     folder = smollm2.folder()
     (folder / "model.safetensors").unlink()
@@ -102,7 +101,6 @@ def test_a_converted_folder_that_lost_its_weights_is_made_anew(readable):
     assert [path.name for path in readable.iterdir()] == [folder.name]
 
 
-@pytest.mark.xfail(strict=True, reason="the folder is made outside of the try block")
 def test_a_cache_that_cannot_be_made_is_told(cache):
     cache.parent.write_text("a file where the folder should be")
     with pytest.raises(ModelError, match="set GNOMON_CACHE to a folder on another disk"):
