@@ -1,8 +1,17 @@
-"""What passes between a task and a model: a context with possible continuations, and the log-probabilities that come
-back.
+"""What passes between a task and a model: something to score, to continue or to highlight, and what comes back.
 
 Belongs here: the plain types, known to tasks, models and runs alike. Does not belong here: prompts (`tasks/`) or
 tokens (`models/`).
+
+==============  ================  =====================================================
+asked           answered          ability of the model
+==============  ================  =====================================================
+`Ask`           `Scored`          `score`: log-probabilities of continuations
+`Prompt`        `Completion`      `generate`: text that goes on
+`Passage`       `Highlighted`     `highlight`: spans of the passage, with confidences
+==============  ================  =====================================================
+
+`Failed` answers any of them.
 """
 
 from __future__ import annotations
@@ -10,7 +19,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Ask", "Failed", "Scored"]
+__all__ = [
+    "Answer",
+    "Ask",
+    "Asking",
+    "Completion",
+    "Decoding",
+    "Failed",
+    "Highlighted",
+    "Passage",
+    "Prompt",
+    "Scored",
+    "Span",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +61,89 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True)
+class Decoding:
+    """How text is written.
+
+    `max_tokens` (>= 1) new tokens at most; `temperature` 0 takes the likeliest token each time (greedy), else tokens
+    are drawn from the smallest set whose probability reaches `top_p` in (0, 1]. Text ends before the first of `stop`.
+    """
+
+    max_tokens: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A context to be continued.
+
+    `seed` fixes the draws of this one continuation (it plays no part at temperature 0), so that a sample depends
+    neither on its company in a batch nor on the order of work.
+
+    >>> Prompt("2 + 2 =", Decoding(max_tokens=4)).decoding.temperature
+    0.0
+    """
+
+    context: str
+    decoding: Decoding
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """The answer to a `Prompt`: `text` without the prompt and without the stop string, and its number of tokens.
+
+    `finish` is "stop" where the model ended or a stop string came, "length" where `max_tokens` or the model's context
+    ran out. `truncated` counts the tokens that were cut from the left of the context to make it fit.
+    """
+
+    text: str
+    tokens: int
+    finish: Literal["stop", "length"] = "stop"
+    truncated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A text and a question about it, whose answers are spans of the text.
+
+    >>> Passage("Which law governs?", "Delaware law governs.").context[:8]
+    'Delaware'
+    """
+
+    question: str
+    context: str
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Characters `start` to `end` (end excluded) of a passage, and a probability in [0, 1]."""
+
+    start: int
+    end: int
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Highlighted:
+    """The answer to a `Passage`: spans, the most probable first, and the probability that there is none.
+
+    `windows` is the number of pieces that the passage was read in.
+    """
+
+    spans: tuple[Span, ...]
+    none: float
+    windows: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
-    """No answer to an `Ask`, and why. Never scored 0: the run stays incomplete until it is asked again or waived."""
+    """No answer, and why. Never scored 0: the run stays incomplete until it is asked again or waived."""
 
     message: str
     status: Literal["error", "refused"] = "error"
+
+
+Asking = Ask | Prompt | Passage
+Answer = Scored | Completion | Highlighted | Failed

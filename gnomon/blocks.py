@@ -20,6 +20,9 @@ __all__ = [
     "Estimate",
     "Interval",
     "IntervalChart",
+    "Mark",
+    "Marked",
+    "Matrix",
     "Note",
     "Sample",
     "Samples",
@@ -168,6 +171,36 @@ class Curve(_Frozen):
     caption: str = ""
 
 
+class Matrix(_Frozen):
+    """One fraction for every pair of a row and a column, for example accuracy by subject and level.
+
+    `values` holds one list a row with one number in [0, 1] a column, None where there was nothing; `counts` says over
+    how many items each was taken.
+
+    >>> Matrix(title="By level", row_label="subject", column_label="level", rows=["Algebra"], columns=["1", "2"],
+    ...        values=[[0.5, None]], counts=[[10, 0]]).values[0][1] is None
+    True
+    """
+
+    kind: Literal["matrix"] = "matrix"
+    title: str
+    row_label: str
+    column_label: str
+    rows: list[str]
+    columns: list[str]
+    values: list[list[float | None]]
+    counts: list[list[int]]
+    caption: str = ""
+    headline: bool = False
+
+    @model_validator(mode="after")
+    def _rectangular(self) -> Matrix:
+        for part in (self.values, self.counts):
+            if len(part) != len(self.rows) or any(len(row) != len(self.columns) for row in part):
+                raise ValueError(f"{self.title}: values or counts are not {len(self.rows)} by {len(self.columns)}")
+        return self
+
+
 class Comparison(_Frozen):
     """Two systems on the same items: `difference` is b minus a, in the unit of the compared score."""
 
@@ -250,6 +283,39 @@ class Text(_Frozen):
     caption: str = ""
 
 
+class Mark(_Frozen):
+    """Characters `start` to `end` (end excluded) of a `Marked` text."""
+
+    start: int = Field(ge=0)
+    end: int
+    kind: Literal["gold", "found", "both"]
+    """A reference span, one that a model found, or a model's that matches a reference."""
+    label: str
+    probability: float | None = None
+
+
+class Marked(_Frozen):
+    """A text with spans marked in place, such as a contract with its clauses. Marks may overlap.
+
+    >>> Marked(title="A contract", text="Delaware law governs.", marks=[
+    ...        Mark(start=0, end=12, kind="gold", label="Governing Law")]).marks[0].end
+    12
+    """
+
+    kind: Literal["marked"] = "marked"
+    title: str
+    text: str
+    marks: list[Mark]
+    caption: str = ""
+
+    @model_validator(mode="after")
+    def _inside(self) -> Marked:
+        for mark in self.marks:
+            if not mark.start < mark.end <= len(self.text):
+                raise ValueError(f"{self.title}: mark {mark.start} to {mark.end} of {len(self.text)} characters")
+        return self
+
+
 class Note(_Frozen):
     """A sentence that code wrote about this result: a deviation from the protocol, a warning, a remark."""
 
@@ -259,6 +325,6 @@ class Note(_Frozen):
 
 
 Block = Annotated[
-    Estimate | Table | Curve | Comparison | Selection | Samples | Text | Note,
+    Estimate | Table | Matrix | Curve | Comparison | Selection | Samples | Marked | Text | Note,
     Field(discriminator="kind"),
 ]

@@ -24,7 +24,7 @@ from gnomon.evaluation._summary import Answered, summarise
 from gnomon.files import cache_folder
 from gnomon.models import Model, Reports, Scores, Told, load_model, require
 from gnomon.report import ReportRun, write
-from gnomon.runs import Manifest, Record, Run, ScoreCache, Unit, ask_all, surroundings
+from gnomon.runs import Manifest, Record, Run, AnswerCache, Unit, ask_all, surroundings
 from gnomon.runs._run import now
 from gnomon.tasks import Item, Protocol, TaskData, load_task
 
@@ -239,7 +239,7 @@ def _work(
             [best for asked in prepared.asked for best in study.protocol.ideal(asked.item)],
         )
     cached = use_cache and not isinstance(model, Told)
-    cache = ScoreCache(cache_folder() / "scores.sqlite" if cached else None)
+    cache = AnswerCache(cache_folder() / "scores.sqlite" if cached else None)
     run.log(f"asking {len(prepared.asked):,} items; {len(journal.records):,} are recorded")
     units = [_unit(asked, study.protocol) for asked in prepared.asked]
     try:

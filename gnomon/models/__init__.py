@@ -6,6 +6,8 @@ Belongs here: the room's public names. Does not belong here: anything that compu
 from gnomon.models._model import (
     ABILITIES,
     Arguments,
+    Generates,
+    Highlights,
     Model,
     ModelName,
     Reports,
@@ -20,6 +22,8 @@ from gnomon.models._model import (
 __all__ = [
     "ABILITIES",
     "Arguments",
+    "Generates",
+    "Highlights",
     "Model",
     "ModelName",
     "Reports",

@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from gnomon.asks import Ask, Failed, Scored
+from gnomon.asks import Ask, Completion, Failed, Highlighted, Passage, Prompt, Scored
 from gnomon.errors import AbilityError, UsageError
 from gnomon.registry import Registry, did_you_mean, unknown
 
 __all__ = [
     "ABILITIES",
     "Arguments",
+    "Generates",
+    "Highlights",
     "Model",
     "ModelName",
     "Provider",
@@ -29,6 +31,8 @@ __all__ = [
 ]
 
 Answers = list[tuple[int, Scored | Failed]]
+Completions = list[tuple[int, Completion | Failed]]
+Highlightings = list[tuple[int, Highlighted | Failed]]
 
 
 @runtime_checkable
@@ -69,6 +73,35 @@ class Scores(Protocol):
 
 
 @runtime_checkable
+class Generates(Protocol):
+    """The ability to go on with a text."""
+
+    context_length: int | None
+    """Most tokens that the model sees at once, its own included; None where there is no limit."""
+
+    def generate(self, prompts: Sequence[Prompt], skip: Callable[[int], bool]) -> Iterator[Completions]:
+        """Yield (index into `prompts`, completion) as they are done, every index that is not skipped exactly once.
+
+        A completion depends on its own prompt, decoding and seed alone, never on its company, up to the rounding of
+        sums.
+        """
+        ...
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Number of tokens of each text, start token included."""
+        ...
+
+
+@runtime_checkable
+class Highlights(Protocol):
+    """The ability to find the spans of a passage that answer a question."""
+
+    def highlight(self, passages: Sequence[Passage], skip: Callable[[int], bool]) -> Iterator[Highlightings]:
+        """Yield (index into `passages`, spans) as they are done, every index that is not skipped exactly once."""
+        ...
+
+
+@runtime_checkable
 class Told(Protocol):
     """The ability to be told the right answers beforehand: a test's model, never a real one."""
 
@@ -87,6 +120,15 @@ class Reports(Protocol):
 
 ABILITIES: Mapping[str, tuple[type, str]] = {
     "score": (Scores, "give log-probabilities of continuations"),
+    "generate": (Generates, "write text"),
+    "highlight": (Highlights, "highlight spans of a text"),
+}
+
+_WHO_CAN = {
+    "score": "Use a causal language model, for example  -m hf/<hub id or folder>  or  -m smollm2 .",
+    "generate": "Use a causal language model, for example  -m hf/<hub id or folder>  or  -m smollm2 .",
+    "highlight": "Use an extractive question-answering model, for example  -m hf/<folder of a checkpoint trained on "
+    "SQuAD 2 or CUAD> , or ask a model that writes text with  --protocol quote .",
 }
 
 
@@ -107,7 +149,7 @@ def require(model: Model, ability: str, command: str) -> None:
     can = ", ".join(abilities(model)) or "nothing that gnomon asks for"
     raise AbilityError(
         f"model '{model.name}' cannot {words}, which '{command}' needs. It can: {can}.",
-        hint="Use a causal language model, for example  -m hf/<hub id or folder>  or  -m smollm2 .",
+        hint=_WHO_CAN[ability],
     )
 
 

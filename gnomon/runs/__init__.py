@@ -11,7 +11,7 @@
 Belongs here: the room's public names. Does not belong here: what a unit means (the questions).
 """
 
-from gnomon.runs._cache import ScoreCache
+from gnomon.runs._cache import AnswerCache
 from gnomon.runs._engine import Unit, ask_all
 from gnomon.runs._journal import Journal
 from gnomon.runs._manifest import Manifest, Record, surroundings
@@ -22,7 +22,7 @@ __all__ = [
     "Manifest",
     "Record",
     "Run",
-    "ScoreCache",
+    "AnswerCache",
     "Unit",
     "ask_all",
     "list_runs",

@@ -1,4 +1,4 @@
-"""Scores already paid for, shared by all runs: one SQLite file, keyed by all that can change a number.
+"""Answers already paid for, shared by all runs: one SQLite file, keyed by all that can change them.
 
 Belongs here: keys, look-up and storage. Does not belong here: which model may use it (`_engine.py`).
 
@@ -13,16 +13,19 @@ import os
 import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from gnomon.asks import Ask, Scored
+from gnomon.asks import Ask, Asking, Completion, Highlighted, Passage, Prompt, Scored, Span
 
-__all__ = ["ScoreCache"]
+__all__ = ["AnswerCache"]
+
+Kept = Scored | Completion | Highlighted
 
 _SCHEMA = 1
 
 
-class ScoreCache:
-    """A cache of `Scored` answers.
+class AnswerCache:
+    """A cache of answers.
 
     Parameters
     ----------
@@ -43,19 +46,27 @@ class ScoreCache:
             self._connection = self._open()
 
     @staticmethod
-    def key(model: str, ask: Ask) -> str:
+    def key(model: str, ask: Asking) -> str:
         """The key of `ask` under the model's fingerprint: no two models share one.
 
         >>> ask = Ask("2 + 2 =", (" 4",))
-        >>> ScoreCache.key("one", ask) == ScoreCache.key("other", ask)
+        >>> AnswerCache.key("one", ask) == AnswerCache.key("other", ask)
         False
         """
-        text = json.dumps([_SCHEMA, model, "score", ask.context, ask.continuations])
-        return hashlib.sha256(text.encode()).hexdigest()
+        match ask:
+            case Ask():
+                parts = ["score", ask.context, ask.continuations]
+            case Prompt():
+                how = ask.decoding
+                drawn = [how.temperature, how.top_p, ask.seed] if how.temperature > 0 else []
+                parts = ["generate", ask.context, how.max_tokens, how.stop, *drawn]
+            case Passage():
+                parts = ["highlight", ask.question, ask.context]
+        return hashlib.sha256(json.dumps([_SCHEMA, model, *parts]).encode()).hexdigest()
 
-    def get(self, keys: Sequence[str]) -> dict[str, Scored]:
+    def get(self, keys: Sequence[str]) -> dict[str, Kept]:
         """Those of `keys` that are known."""
-        found: dict[str, Scored] = {}
+        found: dict[str, Kept] = {}
         if self._connection is None:
             return found
         try:
@@ -65,17 +76,16 @@ class ScoreCache:
                 for key, value in self._connection.execute(
                     f"SELECT key, value FROM scores WHERE key IN ({marks})", part
                 ):
-                    logprobs, tokens, truncated = json.loads(value)
-                    found[key] = Scored(tuple(map(float, logprobs)), tuple(map(int, tokens)), int(truncated))
-        except (sqlite3.Error, ValueError, TypeError) as error:
+                    found[key] = _unpacked(json.loads(value))
+        except (sqlite3.Error, ValueError, TypeError, KeyError) as error:
             self._give_up(error)
         return found
 
-    def put(self, answers: Mapping[str, Scored]) -> None:
+    def put(self, answers: Mapping[str, Kept]) -> None:
         """Remember `answers` by key."""
         if self._connection is None or not answers:
             return
-        rows = [(key, json.dumps([one.logprobs, one.tokens, one.truncated])) for key, one in answers.items()]
+        rows = [(key, json.dumps(_packed(one))) for key, one in answers.items()]
         try:
             with self._connection:
                 self._connection.executemany("INSERT OR IGNORE INTO scores VALUES (?, ?)", rows)
@@ -122,7 +132,7 @@ class ScoreCache:
         for left in ("-wal", "-shm"):  # they belong to the old file and must not be taken for the new one's
             self.path.with_name(self.path.name + left).unlink(missing_ok=True)
         text = (
-            f"The score cache {self.path} cannot be read ({error}); it was set aside as {aside.name}, "
+            f"The cache {self.path} cannot be read ({error}); it was set aside as {aside.name}, "
             "and a new one is begun."
         )
         self.remarks.append(text)
@@ -133,4 +143,26 @@ class ScoreCache:
         if type(error) is not sqlite3.DatabaseError or not self._set_aside(
             error
         ):  # that very class: the file is damaged
-            self.remarks.append(f"The score cache {self.path} cannot be used ({error}); this run goes on without it.")
+            self.remarks.append(f"The cache {self.path} cannot be used ({error}); this run goes on without it.")
+
+
+def _packed(answer: Kept) -> Any:
+    match answer:
+        case Scored():
+            return [answer.logprobs, answer.tokens, answer.truncated]
+        case Completion():
+            return {"text": answer.text, "tokens": answer.tokens, "finish": answer.finish, "cut": answer.truncated}
+        case Highlighted():
+            spans = [[span.start, span.end, span.probability] for span in answer.spans]
+            return {"spans": spans, "none": answer.none, "windows": answer.windows}
+
+
+def _unpacked(value: Any) -> Kept:
+    if isinstance(value, list):
+        logprobs, tokens, truncated = value
+        return Scored(tuple(map(float, logprobs)), tuple(map(int, tokens)), int(truncated))
+    if "text" in value:
+        finish = "length" if value["finish"] == "length" else "stop"
+        return Completion(str(value["text"]), int(value["tokens"]), finish, int(value["cut"]))
+    spans = tuple(Span(int(start), int(end), float(probability)) for start, end, probability in value["spans"])
+    return Highlighted(spans, float(value["none"]), int(value["windows"]))

@@ -12,16 +12,18 @@ import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
 
-from gnomon.asks import Ask, Failed, Scored
-from gnomon.runs._cache import ScoreCache
+from gnomon.asks import Answer, Ask, Asking, Completion, Failed, Highlighted, Passage, Prompt, Scored
+from gnomon.runs._cache import AnswerCache
 from gnomon.runs._journal import Journal
 from gnomon.runs._manifest import Record
 
 __all__ = ["Unit", "ask_all"]
 
-Answer = Scored | Failed
-Score = Callable[[Sequence[Ask], Callable[[int], bool]], Iterable[list[tuple[int, Answer]]]]
+Respond = Callable[[Sequence[Any], Callable[[int], bool]], Iterable[Sequence[tuple[int, Answer]]]]
+"""A model's ability: `score`, `generate` or `highlight`."""
 
 
 @dataclass(frozen=True)
@@ -29,23 +31,40 @@ class Unit:
     """One row of the journal to be: its id, what is asked, and how its answers become a record."""
 
     id: str
-    asks: tuple[Ask, ...]
+    asks: tuple[Asking, ...]
     finish: Callable[[Sequence[Answer], str], Record]
     input: str = field(default="")
 
     def __post_init__(self) -> None:
         if not self.input:
-            text = json.dumps([[ask.context, *ask.continuations] for ask in self.asks])
+            text = json.dumps([_given(ask) for ask in self.asks])
             object.__setattr__(self, "input", hashlib.sha256(text.encode()).hexdigest()[:16])
+
+
+def _given(ask: Asking) -> list[Any]:
+    """All that a model is given with `ask`."""
+    match ask:
+        case Ask():
+            return [ask.context, *ask.continuations]
+        case Prompt():
+            how = ask.decoding
+            return [ask.context, how.max_tokens, how.temperature, how.top_p, how.stop, ask.seed]
+        case Passage():
+            return [ask.question, _digest(ask.context)]
+
+
+@lru_cache(maxsize=4)  # the questions about one contract follow one another
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def ask_all(
     units: Sequence[Unit],
     journal: Journal,
-    score: Score,
+    respond: Respond,
     *,
     fingerprint: str,
-    cache: ScoreCache | None = None,
+    cache: AnswerCache | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
     """Answer every unit that the journal does not hold, or holds with an error, or holds for another input.
@@ -59,7 +78,7 @@ def ask_all(
     progress(work.done, len(units))
     if work.open:
         began = time.perf_counter()
-        for batch in score(work.asks, lambda index: index not in work.open):
+        for batch in respond(work.asks, lambda index: index not in work.open):
             now = time.perf_counter()
             work.answered(batch, (now - began) / max(1, len(batch)))
             began = time.perf_counter()
@@ -73,9 +92,9 @@ def ask_all(
 class _Work:
     """What is open, and the answers of units that are not whole yet."""
 
-    def __init__(self, units: Sequence[Unit], journal: Journal, cache: ScoreCache | None, fingerprint: str) -> None:
+    def __init__(self, units: Sequence[Unit], journal: Journal, cache: AnswerCache | None, fingerprint: str) -> None:
         self._units, self._journal, self._cache, self._fingerprint = units, journal, cache, fingerprint
-        self.asks: list[Ask] = []
+        self.asks: list[Asking] = []
         self._owner: list[int] = []
         self._first: list[int] = []
         self.open: set[int] = set()
@@ -94,10 +113,10 @@ class _Work:
     def from_cache(self) -> None:
         if self._cache is None or not self.open:
             return
-        keys = {index: ScoreCache.key(self._fingerprint, self.asks[index]) for index in sorted(self.open)}
+        keys = {index: AnswerCache.key(self._fingerprint, self.asks[index]) for index in sorted(self.open)}
         known = self._cache.get(list(keys.values()))
         found = [(index, known[key]) for index, key in keys.items() if key in known]
-        usable = [(index, answer) for index, answer in found if isinstance(_checked(self.asks[index], answer), Scored)]
+        usable = [(i, answer) for i, answer in found if not isinstance(_checked(self.asks[i], answer), Failed)]
         self.answered(usable, 0.0, remember=False)
 
     def answered(self, batch: Sequence[tuple[int, Answer]], seconds: float, remember: bool = True) -> None:
@@ -108,8 +127,8 @@ class _Work:
                 continue
             self.open.discard(index)
             answer = _checked(self.asks[index], given)
-            if isinstance(answer, Scored) and remember and self._cache is not None:
-                fresh[ScoreCache.key(self._fingerprint, self.asks[index])] = answer
+            if not isinstance(answer, Failed) and remember and self._cache is not None:
+                fresh[AnswerCache.key(self._fingerprint, self.asks[index])] = answer
             number = self._owner[index]
             held = self._held.setdefault(number, {})
             held[index] = answer
@@ -125,17 +144,37 @@ class _Work:
             self.done += len(records)
 
 
-def _checked(ask: Ask, answer: Answer) -> Answer:
-    """`answer`, or a failure that says in what way it is no set of log-probabilities."""
-    if isinstance(answer, Failed):
-        return answer
+def _checked(ask: Asking, answer: Answer) -> Answer:
+    """`answer`, or a failure that says in what way it is none to `ask`."""
+    match ask, answer:
+        case _, Failed():
+            return answer
+        case Ask(), Scored():
+            fault = _no_scores(ask, answer)
+        case Prompt(), Completion():
+            fault = "" if isinstance(answer.text, str) else f"{type(answer.text).__name__} in place of text"
+        case Passage(), Highlighted():
+            fault = _no_spans(ask, answer)
+        case _:
+            fault = f"{type(answer).__name__} as the answer to {type(ask).__name__}"
+    return Failed(f"the model gave {fault}") if fault else answer
+
+
+def _no_scores(ask: Ask, answer: Scored) -> str:
     if len(answer.logprobs) != len(ask.continuations):
-        return Failed(
-            f"the model gave {len(answer.logprobs)} log-probabilities for {len(ask.continuations)} continuations"
-        )
+        return f"{len(answer.logprobs)} log-probabilities for {len(ask.continuations)} continuations"
     for value in answer.logprobs:
         if not math.isfinite(value):
-            return Failed(f"the model gave {value} as a log-probability")
+            return f"{value} as a log-probability"
         if value > 1e-3:
-            return Failed(f"the model gave {value:g} as a log-probability, which is above 0")
-    return answer
+            return f"{value:g} as a log-probability, which is above 0"
+    return ""
+
+
+def _no_spans(ask: Passage, answer: Highlighted) -> str:
+    for span in answer.spans:
+        if not 0 <= span.start < span.end <= len(ask.context):
+            return f"the span {span.start} to {span.end} of a text of {len(ask.context):,} characters"
+        if not 0 <= span.probability <= 1:
+            return f"{span.probability} as a span's probability"
+    return ""

@@ -36,10 +36,13 @@ class Record(BaseModel):
     """Hash of everything that the model was given."""
     status: Status
     output: dict[str, Any] = {}
-    parsed: int | None = None
-    """The option that was read from the output."""
-    target: int | None = None
+    parsed: int | str | None = None
+    """The option, or the answer's text, that was read from the output."""
+    target: int | str | None = None
     correct: bool | None = None
+    """Right or wrong by the run's own grader; None where nothing was graded, or where right is no yes or no."""
+    grades: dict[str, Any] = {}
+    """What each grader found, by its name."""
     tie: bool = False
     shots: int = 0
     message: str = ""

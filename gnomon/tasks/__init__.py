@@ -3,15 +3,16 @@
 Belongs here: the room's public names. Does not belong here: any task.
 """
 
-from gnomon.tasks._data import TASK_ARGUMENTS, TaskData, load_task
+from gnomon.tasks._data import TASK_ARGUMENTS, WRITING_ARGUMENTS, TaskData, load_task
 from gnomon.tasks._sources import EMBEDDED, Folder, Hub, Source, SourceFinder, csv_rows, hub_rows
-from gnomon.tasks._task import Item, Metric, Protocol, ShotLimit, Task, one_ask, registry, task_named
+from gnomon.tasks._task import Item, Kind, Metric, Protocol, ShotLimit, Task, one_ask, registry, task_named
 
 __all__ = [
     "EMBEDDED",
     "Folder",
     "Hub",
     "Item",
+    "Kind",
     "Metric",
     "Protocol",
     "ShotLimit",
@@ -20,6 +21,7 @@ __all__ = [
     "TASK_ARGUMENTS",
     "Task",
     "TaskData",
+    "WRITING_ARGUMENTS",
     "csv_rows",
     "hub_rows",
     "load_task",

@@ -16,9 +16,11 @@ from gnomon.registry import did_you_mean
 from gnomon.tasks._sources import Folder, MissingFile, Source
 from gnomon.tasks._task import Item, Task, task_named
 
-__all__ = ["TASK_ARGUMENTS", "TaskData", "load_task"]
+__all__ = ["TASK_ARGUMENTS", "WRITING_ARGUMENTS", "TaskData", "load_task"]
 
 TASK_ARGUMENTS = ("data", "subsets", "split", "counts", "shots_split")
+WRITING_ARGUMENTS = ("samples", "temperature", "top_p", "max_tokens")
+"""Task arguments wherever a model writes text: how many samples an item, and how they are drawn."""
 
 
 @dataclass
@@ -35,6 +37,8 @@ class TaskData:
     shots_split: str | None
     counts_free: bool = False
     notes: list[str] = field(default_factory=list)
+    options: Mapping[str, str] = field(default_factory=dict)
+    """The other `-T` arguments as given: those of writing, and the task's own."""
     _read: dict[tuple[str, str], list[Item]] = field(default_factory=dict)
 
     def items(self) -> list[Item]:
@@ -81,9 +85,11 @@ class TaskData:
     def checksum(self) -> str:
         """SHA-256 over every item read so far, whatever file they came from: equal data, equal checksum."""
         digest = hashlib.sha256()
+        long: dict[str, str] = {}  # a contract stands in 41 items and is hashed once
         for key in sorted(self._read):
             for item in self._read[key]:
-                row = [item.id, item.group, dict(item.fields), item.choices, item.answer]
+                fields = {name: _short(text, long) for name, text in item.fields.items()}
+                row = [item.id, item.group, fields, item.choices, item.answer, *([item.key] if item.key else [])]
                 digest.update(json.dumps(row, sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogatepass"))
         return digest.hexdigest()
 
@@ -116,6 +122,15 @@ class TaskData:
         return self._read[split, subset]
 
 
+def _short(text: str, known: dict[str, str]) -> str:
+    """`text`, or its hash where it is long."""
+    if len(text) < 20_000:
+        return text
+    if text not in known:
+        known[text] = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return known[text]
+
+
 def load_task(name: str, arguments: Mapping[str, str] | None = None) -> TaskData:
     """The task called `name` with `-T` arguments as text; reads no data yet.
 
@@ -125,7 +140,8 @@ def load_task(name: str, arguments: Mapping[str, str] | None = None) -> TaskData
         As in `gnomon ls tasks`.
     arguments : mapping
         data (a folder), subsets (names joined by commas), split (names joined by commas), counts (release, any),
-        shots_split (another split for few-shot examples than the release's).
+        shots_split (another split for few-shot examples than the release's); where a model writes text also samples,
+        temperature, top_p and max_tokens; and the task's own.
 
     Raises UsageError for unknown names, DataError where a folder does not hold the release.
 
@@ -134,16 +150,28 @@ def load_task(name: str, arguments: Mapping[str, str] | None = None) -> TaskData
     """
     task = task_named(name)
     given = dict(arguments or {})
+    writes = any(protocol.ability == "generate" for protocol in task.protocols.values())
+    own = (*(WRITING_ARGUMENTS if writes else ()), *task.options)
+    known = (*TASK_ARGUMENTS, *own)
     for key in given:
-        if key not in TASK_ARGUMENTS:
-            hint = " ".join(filter(None, [did_you_mean(key, TASK_ARGUMENTS), f"Known: {', '.join(TASK_ARGUMENTS)}."]))
-            raise UsageError(f"task argument '{key}' is not known.", hint=hint)
+        if key not in known:
+            hint = " ".join(filter(None, [did_you_mean(key, known), f"Known: {', '.join(known)}."]))
+            raise UsageError(f"task argument '{key}' is not known to {name}.", hint=hint)
     counts = _one_of("counts", given.get("counts", "release"), ("release", "any"), task.name)
     subsets = _names("subset", given.get("subsets"), task.subsets, task.subsets, task.name)
     splits = _names("split", given.get("split"), task.default_splits or task.splits[:1], task.splits, task.name)
     shots_split, notes = _shots_split(task, given.get("shots_split"), splits)
     source = task.finder.find(name, given.get("data"))
-    return TaskData(task, source, subsets, splits, shots_split, counts_free=counts == "any", notes=notes)
+    return TaskData(
+        task,
+        source,
+        subsets,
+        splits,
+        shots_split,
+        counts_free=counts == "any",
+        notes=notes,
+        options={key: given[key] for key in own if key in given},
+    )
 
 
 def _shots_split(task: Task, given: str | None, splits: Sequence[str]) -> tuple[str | None, list[str]]:

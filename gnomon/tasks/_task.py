@@ -11,22 +11,26 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, Literal, cast
 
-from gnomon.asks import Ask, Scored
+from gnomon.asks import Ask, Asking, Passage, Prompt, Scored
 from gnomon.errors import UsageError
 from gnomon.grading.choices import Choice, best
 from gnomon.registry import Registry, did_you_mean
 from gnomon.tasks._sources import Source, SourceFinder
 
-__all__ = ["Item", "Metric", "Protocol", "ShotLimit", "Task", "one_ask", "registry", "task_named"]
+__all__ = ["Item", "Kind", "Metric", "Protocol", "ShotLimit", "Task", "one_ask", "registry", "task_named"]
+
+Kind = Literal["choice", "mathematics", "programs", "spans"]
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """One question. Rows that share a passage, scenario or premise share a `group`.
 
-    `id` is unique within the task and stable; `answer` is an index into `choices`.
+    `id` is unique within the task and stable. `fields` is what a protocol asks from. Where options are chosen from,
+    `answer` is an index into `choices`; elsewhere `key` holds what only the judge may see (a reference answer, test
+    cases, gold spans), as values that JSON can hold.
     """
 
     id: str
@@ -34,8 +38,9 @@ class Item:
     split: str
     group: str
     fields: Mapping[str, str]
-    choices: tuple[str, ...]
-    answer: int
+    choices: tuple[str, ...] = ()
+    answer: int = -1
+    key: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -46,8 +51,9 @@ class ShotLimit:
     tokens: int
 
 
-Asker = Callable[[Item, Sequence[Item]], tuple[Ask, ...]]
+Asker = Callable[[Item, Sequence[Item]], tuple[Asking, ...]]
 Reader = Callable[[Item, Sequence[Scored]], Choice]
+Extractor = Callable[[Item, str], str | None]
 
 
 def one_ask(item: Item, answers: Sequence[Scored]) -> Choice:
@@ -65,12 +71,18 @@ class Protocol:
         Raised whenever a byte of a prompt or a rule of reading changes.
     about : str
         One sentence: whose protocol this is.
-    ask : callable (item, shots) -> tuple of Ask
+    ask : callable (item, shots) -> tuple of Ask, one Prompt or one Passage
+    ability : {"score", "generate", "highlight"}
+        What a model must be able to do; settles what `ask` gives.
     read : callable (item, answers) -> Choice
+        From log-probabilities to an option.
+    extract : callable (item, text) -> str or None
+        From what a model wrote to its answer; None where there is none. A prompt's text goes through this alone.
     shots : int
         Few-shot examples by default.
-    ideal : callable (item) -> tuple of int
-        For each ask, the continuation that a perfect model prefers.
+    ideal : callable (item) -> tuple
+        For each ask, the continuation that a perfect model prefers (an index), the text that it writes, or the spans
+        (start, end) that it marks.
     limit : ShotLimit or None
         When examples are dropped; None leaves that to the model's context length, which cuts on the left.
     deviations : tuple of str
@@ -80,9 +92,11 @@ class Protocol:
     version: int
     about: str
     ask: Asker
+    ability: Literal["score", "generate", "highlight"] = "score"
     read: Reader = one_ask
+    extract: Extractor = lambda item, text: text
     shots: int = 0
-    ideal: Callable[[Item], tuple[int, ...]] = lambda item: (item.answer,)
+    ideal: Callable[[Item], tuple[Any, ...]] = lambda item: (item.answer,)
     limit: ShotLimit | None = None
     deviations: tuple[str, ...] = ()
 
@@ -91,8 +105,19 @@ class Protocol:
         parts: list[object] = [self.version, self.shots, self.limit.tokens if self.limit else None]
         for item in examples:
             for shots in ([], [item], [item, item]):
-                parts.append([[ask.context, *ask.continuations] for ask in self.ask(item, shots)])
+                parts.append([_parts(ask) for ask in self.ask(item, shots)])
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+
+
+def _parts(ask: Asking) -> list[object]:
+    """All that a model is given, for a hash. Lengths and temperatures are settings of a run, not of a protocol."""
+    match ask:
+        case Ask():
+            return [ask.context, *ask.continuations]
+        case Prompt():
+            return [ask.context, "stop", *ask.decoding.stop]
+        case Passage():
+            return [ask.question, ask.context]
 
 
 @dataclass(frozen=True)
@@ -135,6 +160,10 @@ class Task:
         Larger groups of items that are reported by pooling, such as MMLU's categories. None leaves an item out.
     headline : {"micro", "macro"}
         Which average the paper reports: over questions, or over subsets.
+    kind : {"choice", "mathematics", "programs", "spans"}
+        How answers are judged and summed up.
+    options : mapping name -> str
+        Task arguments (`-T`) of this task alone, each with a sentence for `gnomon ls tasks NAME`.
     examples : tuple of Item
         A few items written for this project, one of each shape; protocols are fingerprinted on them.
     """
@@ -154,6 +183,8 @@ class Task:
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     rollups: Mapping[str, Callable[[Item], str | None]] = field(default_factory=dict)
     headline: str = "micro"
+    kind: Kind = "choice"
+    options: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
 
     def metric(self, subset: str) -> Metric:

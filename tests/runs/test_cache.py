@@ -1,4 +1,4 @@
-"""The score cache: nothing that can change a number is left out of a key, and nothing that is broken breaks a run."""
+"""The cache: nothing that can change a number is left out of a key, and nothing that is broken breaks a run."""
 
 import json
 import sqlite3
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gnomon import evaluate
 from gnomon.asks import Ask, Scored
-from gnomon.runs import ScoreCache
+from gnomon.runs import AnswerCache
 
 ASK = Ask("2 + 2 =", (" 4", " 5"))
 ANSWER = Scored((-0.123456789012345678, -2.5), (1, 2), 3)
@@ -29,16 +29,16 @@ def run(hashed, tmp_path, name="runs", **more):
 
 
 def test_what_is_put_comes_back_to_the_last_bit(path):
-    cache = ScoreCache(path)
+    cache = AnswerCache(path)
     cache.put({"k": ANSWER})
     cache.close()
-    again = ScoreCache(path)
+    again = AnswerCache(path)
     assert again.get(["k", "other"]) == {"k": ANSWER}
     again.close()
 
 
 def test_many_keys_are_looked_up_whatever_the_limits_of_sql(path):
-    cache = ScoreCache(path)
+    cache = AnswerCache(path)
     cache.put({str(n): ANSWER for n in range(1234)})
     assert len(cache.get([str(n) for n in range(2000)])) == 1234
     cache.close()
@@ -52,7 +52,7 @@ def test_every_part_of_a_question_is_in_its_key():
         Ask(ASK.context, (" 4",)),
         Ask(ASK.context, (" 4 5",)),
     ]
-    keys = [ScoreCache.key(model, ask) for model in ("a", "b") for ask in asks]
+    keys = [AnswerCache.key(model, ask) for model in ("a", "b") for ask in asks]
     assert all(one != two for one, two in combinations(keys, 2))
 
 
@@ -62,7 +62,7 @@ asks = st.builds(Ask, texts, st.lists(texts, max_size=3).map(tuple))
 
 @given(st.tuples(texts, asks), st.tuples(texts, asks))
 def test_keys_are_equal_exactly_when_model_and_question_are(one, two):
-    assert (ScoreCache.key(*one) == ScoreCache.key(*two)) == (one == two)
+    assert (AnswerCache.key(*one) == AnswerCache.key(*two)) == (one == two)
 
 
 def test_two_models_with_the_same_prompts_share_no_answer(path, hashed, tmp_path):
@@ -96,7 +96,7 @@ def garbage(path):
 
 
 def truncated(path):
-    cache = ScoreCache(path)
+    cache = AnswerCache(path)
     cache.put({str(n): ANSWER for n in range(3000)})
     cache.close()
     content = path.read_bytes()
@@ -104,7 +104,7 @@ def truncated(path):
 
 
 def overwritten_inside(path):
-    cache = ScoreCache(path)
+    cache = AnswerCache(path)
     cache.put({str(n): ANSWER for n in range(3000)})
     cache.close()
     content = bytearray(path.read_bytes())
@@ -155,7 +155,7 @@ def test_a_cache_that_cannot_be_used_costs_a_remark_only(broken, path, hashed, t
 
 
 def test_a_locked_cache_costs_a_remark_only(path, hashed, tmp_path, monkeypatch):
-    ScoreCache(path).close()
+    AnswerCache(path).close()
     connect = sqlite3.connect
     holder = connect(path)
     holder.execute("BEGIN EXCLUSIVE")
@@ -180,7 +180,7 @@ def test_a_row_that_is_no_answer_is_not_believed(value, path, hashed, tmp_path):
 
 
 def test_a_stored_row_is_plain_json(path):
-    cache = ScoreCache(path)
+    cache = AnswerCache(path)
     cache.put({"k": ANSWER})
     cache.close()
     connection = sqlite3.connect(path)

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from gnomon.asks import Ask, Failed, Scored
-from gnomon.runs import Journal, Record, ScoreCache, Unit, ask_all
+from gnomon.runs import Journal, Record, AnswerCache, Unit, ask_all
 
 
 def unit(number, asks=1, text="question"):
@@ -114,12 +114,12 @@ def test_a_finished_journal_does_not_wake_the_model(journal):
     ],
 )
 def test_what_is_no_log_probability_is_an_error_that_names_it(journal, tmp_path, values, words):
-    cache = ScoreCache(tmp_path / "scores.sqlite")
+    cache = AnswerCache(tmp_path / "scores.sqlite")
     ask_all([unit(0)], journal, scorer(lambda ask: Scored(values, (1,) * len(values))), fingerprint="m", cache=cache)
     record = journal.records["u0"]
     assert record.status == "error"
     assert words in record.message
-    assert cache.get([ScoreCache.key("m", Ask("question 0.0", (" a", " b")))]) == {}
+    assert cache.get([AnswerCache.key("m", Ask("question 0.0", (" a", " b")))]) == {}
     cache.close()
 
 
@@ -151,7 +151,7 @@ def test_answers_of_a_half_done_unit_are_kept_in_the_cache(journal, tmp_path):
         yield [(0, Scored((-1.0, -3.0), (1, 1)))]
         raise KeyboardInterrupt
 
-    cache = ScoreCache(tmp_path / "scores.sqlite")
+    cache = AnswerCache(tmp_path / "scores.sqlite")
     with pytest.raises(KeyboardInterrupt):
         ask_all([unit(0, asks=2)], journal, score, fingerprint="m", cache=cache)
     assert lines(journal) == []
