@@ -36,8 +36,9 @@ class Score:
     interval: Interval
     n: int
     groups: int
-    chance: float
-    majority: float
+    chance: float | None
+    """None where nothing is chosen from."""
+    majority: float | None
     unit: str
     ignored: int = 0
 
@@ -71,13 +72,14 @@ def pooled(verdicts: Sequence[Verdict]) -> Score | None:
         return None
     values = [float(v.correct) for v in verdicts]
     groups = [v.item.group for v in verdicts]
+    options = all(v.item.choices for v in verdicts)
     return Score(
         value=sum(values) / len(values),
         interval=_accuracy_interval(values, groups),
         n=len(values),
         groups=len(set(groups)),
-        chance=sum(1 / len(v.item.choices) for v in verdicts) / len(verdicts),
-        majority=_majority(verdicts),
+        chance=sum(1 / len(v.item.choices) for v in verdicts) / len(verdicts) if options else None,
+        majority=_majority(verdicts) if options else None,
         unit="rows",
     )
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from gnomon.asks import Ask
+from gnomon.asks import Asking, Prompt
 from gnomon.errors import UsageError
-from gnomon.models import Scores
+from gnomon.evaluation._kinds import Asked, Settings
 from gnomon.stats import stream
 from gnomon.tasks import Item, Protocol, TaskData, _gpt2
 
-__all__ = ["Asked", "Request", "choose", "prepare"]
+__all__ = ["Prepared", "Request", "choose", "prepare"]
 
+_USUAL = Settings()
 _SLACK = 8  # tokens by which a prompt may differ from the sum of its parts
 _CONTINUATION = 16  # tokens of the model's context that are left for the longest continuation
 
@@ -30,15 +32,6 @@ class Request:
     seed: int
 
 
-@dataclass(frozen=True)
-class Asked:
-    """An item with its asks and the number of few-shot examples in them."""
-
-    item: Item
-    asks: tuple[Ask, ...]
-    shots: int
-
-
 @dataclass
 class Prepared:
     """All that will be asked, and what a reader must be told of it."""
@@ -47,11 +40,12 @@ class Prepared:
     notes: list[str] = field(default_factory=list)
 
 
-def choose(items: Sequence[Item], requests: Sequence[Request]) -> tuple[list[Item], list[str]]:
+def choose(items: Sequence[Item], requests: Sequence[Request], together: bool = False) -> tuple[list[Item], list[str]]:
     """The union of what `requests` draw, in the order of `items`, and notes on limits that were rounded to whole
     groups.
 
     A draw takes whole groups in an order fixed by the seed, so a larger limit contains a smaller one's items.
+    `together`: the same order in every subset.
     """
     strata: dict[tuple[str, str], list[Item]] = defaultdict(list)
     for item in items:
@@ -62,7 +56,7 @@ def choose(items: Sequence[Item], requests: Sequence[Request]) -> tuple[list[Ite
         if request.limit is not None and request.limit < 1:
             raise UsageError(f"--limit {request.limit}: give a whole number from 1, or leave it out for all items.")
         for (split, subset), members in strata.items():
-            drawn = _draw(members, request, f"sample/{split}/{subset}")
+            drawn = _draw(members, request, f"sample/{split}" if together else f"sample/{split}/{subset}")
             wanted.update(item.id for item in drawn)
             if request.limit is not None and len(drawn) != min(request.limit, len(members)):
                 notes[
@@ -89,9 +83,11 @@ def _draw(members: Sequence[Item], request: Request, name: str) -> Sequence[Item
     return drawn
 
 
-def prepare(data: TaskData, items: Sequence[Item], protocol: Protocol, shots: int, model: Scores) -> Prepared:
+def prepare(
+    data: TaskData, items: Sequence[Item], protocol: Protocol, shots: int, model: Any, settings: Settings = _USUAL
+) -> Prepared:
     """The asks of every item. Where the protocol has a limit, the last example is dropped while a prompt is too long,
-    never below none."""
+    never below none. `model` counts tokens."""
     prepared = Prepared()
     examples = {subset: data.shots(subset, shots) for subset in dict.fromkeys(item.subset for item in items)}
     counts = {item.id: shots for item in items}
@@ -118,10 +114,15 @@ def prepare(data: TaskData, items: Sequence[Item], protocol: Protocol, shots: in
                 f"{dropped:,} of {len(items):,} prompts were too long for {shots} examples and were given "
                 "fewer, as the release does."
             )
-    prepared.asked = [
-        Asked(item, protocol.ask(item, examples[item.subset][: counts[item.id]]), counts[item.id]) for item in items
-    ]
+    for item in items:
+        asks = protocol.ask(item, examples[item.subset][: counts[item.id]])
+        prepared.asked.append(Asked(item, _sampled(item, asks, settings), counts[item.id]))
     return prepared
+
+
+def _sampled(item: Item, asks: Sequence[Asking], settings: Settings) -> tuple[Asking, ...]:
+    """Every prompt once a sample; what is not written is asked once."""
+    return tuple(one for ask in asks for one in (settings.prompts(item, ask) if isinstance(ask, Prompt) else [ask]))
 
 
 def _drop(

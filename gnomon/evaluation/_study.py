@@ -1,46 +1,61 @@
 """`gnomon.evaluate`: a task asked of a model, from names to a finished run.
 
-Belongs here: the order of things. Does not belong here: how items are drawn (`_plan.py`), asked (`runs/`), graded
-(`grading/`) or summed up (`_summary.py`).
+Belongs here: the order of things. Does not belong here: how items are drawn (`_plan.py`), asked (`runs/`), or what one
+kind of benchmark reads, grades and sums up (`_choice.py`, `_mathematics.py`, `_programs.py`, `_spans.py`).
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from gnomon.asks import Failed, Scored
+from gnomon.asks import Answer, Failed
 from gnomon.blocks import Note, Text
 from gnomon.errors import DataError, UsageError
-from gnomon.evaluation._plan import Asked, Prepared, Request, choose, prepare
-from gnomon.evaluation._summary import Answered, summarise
+from gnomon.evaluation._kinds import Asked, Kind, Progress, Work, read_settings
+from gnomon.evaluation._plan import Prepared, Request, choose, prepare
+from gnomon.evaluation._solutions import Solutions
+from gnomon.evaluation._summary import Answered
 from gnomon.files import cache_folder
-from gnomon.models import Model, Reports, Scores, Told, load_model, require
+from gnomon.models import Model, Reports, Told, load_model, require
 from gnomon.report import ReportRun, write
-from gnomon.runs import Manifest, Record, Run, AnswerCache, Unit, ask_all, surroundings
+from gnomon.runs import AnswerCache, Journal, Manifest, Record, Run, Unit, ask_all, surroundings
 from gnomon.runs._run import now
-from gnomon.tasks import Item, Protocol, TaskData, load_task
+from gnomon.tasks import Item, TaskData, load_task
 
-__all__ = ["evaluate", "report_run"]
+__all__ = ["evaluate", "kind_of", "report_run"]
 
-Progress = Callable[[int, int], None]
+_KINDS = {
+    "choice": ("gnomon.evaluation._choice", "Choices"),
+    "mathematics": ("gnomon.evaluation._mathematics", "Mathematics"),
+    "programs": ("gnomon.evaluation._programs", "Programs"),
+    "spans": ("gnomon.evaluation._spans", "Spans"),
+}
+
+
+def kind_of(name: str) -> Kind:
+    """How a kind of benchmark is read, graded and summed up; its module is imported when first needed."""
+    module, attribute = _KINDS[name]
+    kind: Kind = getattr(importlib.import_module(module), attribute)()
+    return kind
 
 
 @dataclass(frozen=True)
 class _Study:
     """Everything that is settled before the first question is asked."""
 
-    data: TaskData
-    model: Scores
+    work: Work
+    kind: Kind
+    model: Model
     protocol_name: str
-    protocol: Protocol
     shots: int
     items: list[Item]
     spec: dict[str, Any]
@@ -50,8 +65,9 @@ class _Study:
 
 def evaluate(
     task: str,
-    model: str | Model,
+    model: str | Model | None = None,
     *,
+    solutions: Path | str | None = None,
     task_args: Mapping[str, str] | None = None,
     model_args: Mapping[str, str] | None = None,
     protocol: str | None = None,
@@ -61,6 +77,7 @@ def evaluate(
     runs_dir: Path | str = "runs",
     accept_errors: bool = False,
     cache: bool = True,
+    unsafe_code: bool = False,
     progress: Progress | None = None,
     command: str = "",
 ) -> Run:
@@ -72,6 +89,8 @@ def evaluate(
         A task's name, as in `gnomon ls tasks`.
     model : str or Model
         `provider/name`, such as "smollm2", "hf/gpt2" or "mock/uniform", or a model made with `load_model`.
+    solutions : Path, optional
+        A file of programs made elsewhere, graded in place of a model's answers (programming tasks only).
     task_args, model_args : mapping of str to str
         What `-T` and `-M` take: for example `{"subsets": "anatomy,virology"}`, `{"dtype": "bfloat16"}`.
     protocol : str, optional
@@ -88,7 +107,9 @@ def evaluate(
         Finish although some items could not be answered; they are left out of the numbers, and the result says how
         many.
     cache : bool
-        Whether scores are taken from and given to the cache that all runs share.
+        Whether answers are taken from and given to the cache that all runs share.
+    unsafe_code : bool
+        Run programs without a jail where there is none. They can then do all that you can.
     progress : callable (done, total), optional
         Called as units are done.
     command : str
@@ -112,34 +133,54 @@ def evaluate(
     ...     print(run.manifest.status, run.result()[0].format())
     complete 1.000
     """
-    study = _settle(task, model, task_args, model_args, protocol, shots, limit, seed, Path(runs_dir))
-    prepared = prepare(study.data, study.items, study.protocol, study.shots, study.model)
+    source = _source(task, model, model_args, solutions)
+    study = _settle(task, source, task_args, protocol, shots, Request(limit, seed), Path(runs_dir), unsafe_code)
+    work = study.work
+    if isinstance(study.model, Solutions):
+        prepared = Prepared([Asked(item, (), 0) for item in study.items])
+    else:
+        prepared = prepare(work.data, study.items, work.protocol, study.shots, study.model, work.settings)
     run = Run.begin(Path(runs_dir), _manifest(study, task, command))
     with run.locked():
         _work(run, study, prepared, accept_errors, cache, progress or (lambda done, total: None))
     return run
 
 
+def _source(
+    task: str, model: str | Model | None, model_args: Mapping[str, str] | None, solutions: Path | str | None
+) -> Model:
+    """Whom the answers come from: a model, or a file of solutions."""
+    if (model is None) == (solutions is None):
+        raise UsageError(
+            f"{task} needs a model or a file of solutions, and not both.",
+            hint="Give  -m smollm2  (or another model), or  --solutions FILE .",
+        )
+    if solutions is not None:
+        return Solutions(Path(solutions))
+    assert model is not None
+    return load_model(model, model_args) if isinstance(model, str) else model
+
+
 def _settle(
     task: str,
-    model: str | Model,
+    model: Model,
     task_args: Mapping[str, str] | None,
-    model_args: Mapping[str, str] | None,
     protocol: str | None,
     shots: int | None,
-    limit: int | None,
-    seed: int,
+    request: Request,
     runs_dir: Path,
+    unsafe_code: bool,
 ) -> _Study:
     """Check every name and read the data; nothing is written and no weights are read."""
     data = load_task(task, task_args)
     name, found = data.task.protocol(protocol)
+    kind = kind_of(data.task.kind)
+    settings = read_settings(data.options, kind, task, request.seed, unsafe_code)
     number = found.shots if shots is None else shots
     if number < 0:
         raise UsageError(f"--shots {number}: give 0 or a whole number above it.")
-    asked_model = load_model(model, model_args) if isinstance(model, str) else model
-    require(asked_model, "score", "gnomon eval")
-    cast(Scores, asked_model).count_tokens(["a"])  # a tokenizer that cannot be read fails before anything is written
+    work = Work(data, found, settings)
+    _refuse_early(work, model, kind)
     every = data.items()
     items_checksum = data.checksum()
     _no_subset_is_empty(data, every)
@@ -156,17 +197,37 @@ def _settle(
         "shots_split": data.shots_split if number else None,
         "items": items_checksum,
         "data": data.checksum(),
-        "model": asked_model.name,
-        "model_fingerprint": asked_model.fingerprint(),
+        "model": model.name,
+        "model_fingerprint": model.fingerprint(),
+        **settings.spec(),
     }
-    requests = _requests(runs_dir / _run_id(spec), Request(limit, seed))
-    items, notes = choose(every, requests)
+    requests = _requests(runs_dir / _run_id(spec), request)
+    items, notes = choose(every, requests, data.task.together)
+    if data.task.together:  # the questions about one text follow one another
+        items.sort(key=lambda item: (item.split, item.group))
     if len(items) < len(every):
         notes.append(
             f"{len(items):,} of {len(every):,} items were asked (--limit); averages weigh subsets by the "
             "items asked, not by the benchmark's sizes."
         )
-    return _Study(data, cast(Scores, asked_model), name, found, number, items, spec, requests, notes)
+    if isinstance(model, Solutions):
+        model.match(items, every)
+    data.notes.extend(text for text in data.task.notes(every) if text not in data.notes)
+    return _Study(work, kind, model, name, number, items, spec, requests, notes)
+
+
+def _refuse_early(work: Work, model: Model, kind: Kind) -> None:
+    """What would fail after hours fails before anything is written: a missing ability, tokenizer or jail."""
+    task = work.data.task
+    if isinstance(model, Solutions):
+        if task.kind != "programs":
+            hint = "Leave out  --solutions ; programs are graded for apps and humaneval."
+            raise UsageError(f"{task.name} grades no files of solutions.", hint=hint)
+    else:
+        require(model, work.protocol.ability, "gnomon eval")
+        if work.protocol.ability != "highlight":
+            model.count_tokens(["a"])  # type: ignore[attr-defined]
+    kind.refuse_early(work)
 
 
 def _no_subset_is_empty(data: TaskData, items: Sequence[Item]) -> None:
@@ -193,7 +254,7 @@ def _run_id(spec: Mapping[str, Any]) -> str:
 
 def _manifest(study: _Study, task: str, command: str) -> Manifest:
     versions, host = surroundings()
-    model = cast(Model, study.model)
+    model, work = study.model, study.work
     return Manifest(
         id=_run_id(study.spec),
         study="eval",
@@ -204,19 +265,23 @@ def _manifest(study: _Study, task: str, command: str) -> Manifest:
         model={"name": model.name, **model.facts()},
         protocol={
             "name": study.protocol_name,
-            "version": study.protocol.version,
+            "version": work.protocol.version,
             "hash": study.spec["protocol_hash"],
-            "about": study.protocol.about,
+            "about": work.protocol.about,
             "shots": study.shots,
+            **work.settings.spec(),
         },
         data={
-            "task": study.data.task.title,
-            "paper": study.data.task.source,
-            "licence": study.data.task.licence,
-            "source": study.data.source.describe(),
+            "task": work.data.task.title,
+            "paper": work.data.task.source,
+            "licence": work.data.task.licence,
+            "source": work.data.source.describe(),
             "checksum": study.spec["data"],
         },
-        streams={"sample/<split>/<subset>": "which groups a --limit draws, from each request's seed"},
+        streams={
+            "sample/<split>/<subset>": "which groups a --limit draws, from each request's seed",
+            **({"sampling/<item>/<number>": "the draws of one sample"} if work.settings.temperature else {}),
+        },
         command=command,
         started=now(),
         versions=versions,
@@ -227,31 +292,20 @@ def _manifest(study: _Study, task: str, command: str) -> Manifest:
 def _work(
     run: Run, study: _Study, prepared: Prepared, accept_errors: bool, use_cache: bool, progress: Progress
 ) -> None:
-    """Ask what is missing, then write result, report and manifest, in this order."""
+    """Ask what is missing, grade what is not graded, then write result, report and manifest, in this order."""
     began = time.perf_counter()
     journal = run.journal()
     for repair in journal.repairs:
         run.log(repair)
-    model = study.model
-    if isinstance(model, Told):
-        model.tell(
-            [ask for asked in prepared.asked for ask in asked.asks],
-            [best for asked in prepared.asked for best in study.protocol.ideal(asked.item)],
-        )
-    cached = use_cache and not isinstance(model, Told)
-    cache = AnswerCache(cache_folder() / "scores.sqlite" if cached else None)
     run.log(f"asking {len(prepared.asked):,} items; {len(journal.records):,} are recorded")
-    units = [_unit(asked, study.protocol) for asked in prepared.asked]
-    try:
-        ask_all(
-            units, journal, model.score, fingerprint=study.spec["model_fingerprint"], cache=cache, progress=progress
-        )
-    finally:
-        cache.close()
+    units = [_unit(asked, study) for asked in prepared.asked]
+    remarks = _ask(units, study, prepared, journal, use_cache, progress)
+    answered = [Answered(asked, journal.records.get(asked.item.id)) for asked in prepared.asked]
+    remarks.extend(study.kind.grade(study.work, answered, journal.append, progress))
     answered = [Answered(asked, journal.records.get(asked.item.id)) for asked in prepared.asked]
     errors = sum(one.record is None or one.record.status == "error" for one in answered)
-    blocks = summarise(study.data.task, answered, study.data.splits, _notes(study, prepared, errors, accept_errors))
-    reports = model if isinstance(model, Reports) else None
+    blocks = study.kind.summarise(study.work, answered, _notes(study, prepared, errors, accept_errors))
+    reports = study.model if isinstance(study.model, Reports) else None
     manifest = run.manifest.model_copy(
         update={
             "status": "incomplete" if errors and not accept_errors else "complete",
@@ -262,21 +316,53 @@ def _work(
             "data": {**run.manifest.data, "items": len(answered)},
         }
     )
-    for remark in [*cache.remarks, *(reports.remarks if reports else [])]:
+    for remark in [*remarks, *(reports.remarks if reports else [])]:
         run.log(remark)
     write([report_run(run, manifest, blocks)], run.path / "report.html")
     run.finish(blocks, manifest)
     run.log(f"{manifest.status}: {len(answered) - errors:,} of {len(answered):,} items answered")
 
 
+def _ask(
+    units: Sequence[Unit], study: _Study, prepared: Prepared, journal: Journal, use_cache: bool, progress: Progress
+) -> list[str]:
+    """Answers for every unit: the model's, or the file's."""
+    model, protocol = study.model, study.work.protocol
+    if isinstance(model, Solutions):
+        fresh = [unit for unit in units if _open(journal.records.get(unit.id), unit)]
+        journal.append([unit.finish(model.answers(unit.id), unit.input) for unit in fresh])
+        return []
+    if isinstance(model, Told):
+        ideal = [
+            best
+            for asked in prepared.asked
+            for best in protocol.ideal(asked.item)
+            for _ in range(study.work.settings.samples)
+        ]
+        model.tell([ask for asked in prepared.asked for ask in asked.asks], ideal)
+    cached = use_cache and not isinstance(model, Told)
+    cache = AnswerCache(cache_folder() / "scores.sqlite" if cached else None)
+    respond = getattr(model, protocol.ability)  # an ability's name is its method's
+    try:
+        ask_all(units, journal, respond, fingerprint=study.spec["model_fingerprint"], cache=cache, progress=progress)
+    finally:
+        cache.close()
+    return cache.remarks
+
+
+def _open(known: Record | None, unit: Unit) -> bool:
+    return known is None or known.input != unit.input or known.status == "error"
+
+
 def _notes(study: _Study, prepared: Prepared, errors: int, accepted: bool) -> list[Note]:
+    work = study.work
     notes = [
-        Note(level="deviation", text=text) for text in (*study.protocol.deviations, *study.data.notes, *prepared.notes)
+        Note(level="deviation", text=text) for text in (*work.protocol.deviations, *work.data.notes, *prepared.notes)
     ]
-    if study.shots != study.protocol.shots:
+    if study.shots != work.protocol.shots:
         text = (
             f"{study.shots} few-shot examples were given; the protocol '{study.protocol_name}' has "
-            f"{study.protocol.shots}."
+            f"{work.protocol.shots}."
         )
         notes.append(Note(level="deviation", text=text))
     notes.extend(Note(level="info", text=text) for text in study.notes)
@@ -292,11 +378,11 @@ def _notes(study: _Study, prepared: Prepared, errors: int, accepted: bool) -> li
     return notes
 
 
-def _unit(asked: Asked, protocol: Protocol) -> Unit:
+def _unit(asked: Asked, study: _Study) -> Unit:
     """How the answers to one item become its record."""
     item = asked.item
 
-    def finish(answers: Sequence[Scored | Failed], given: str) -> Record:
+    def finish(answers: Sequence[Answer], given: str) -> Record:
         record = Record(
             id=item.id,
             subset=item.subset,
@@ -304,7 +390,7 @@ def _unit(asked: Asked, protocol: Protocol) -> Unit:
             group=item.group,
             input=given,
             status="ok",
-            target=item.answer,
+            target=item.answer if item.choices else None,
             shots=asked.shots,
         )
         failed = next((answer for answer in answers if isinstance(answer, Failed)), None)
@@ -313,25 +399,10 @@ def _unit(asked: Asked, protocol: Protocol) -> Unit:
             return record.model_copy(
                 update={"status": failed.status, "message": failed.message, "correct": False if refused else None}
             )
-        scored = [answer for answer in answers if isinstance(answer, Scored)]
-        choice = protocol.read(item, scored)
-        cut = max(answer.truncated for answer in scored)
-        unread = choice.option is None and not choice.tie
-        return record.model_copy(
-            update={
-                "status": "unparsed" if unread else "truncated" if cut else "ok",
-                "output": {
-                    "logprobs": [list(answer.logprobs) for answer in scored],
-                    "probabilities": list(choice.probabilities),
-                    **({"cut": cut} if cut else {}),
-                },
-                "parsed": choice.option,
-                "correct": choice.option == item.answer,
-                "tie": choice.tie,
-            }
-        )
+        return record.model_copy(update=study.kind.read(study.work, asked, answers))
 
-    return Unit(item.id, asked.asks, finish)
+    given = study.model.input(item.id) if isinstance(study.model, Solutions) else ""
+    return Unit(item.id, asked.asks, finish, given)
 
 
 def report_run(run: Run, manifest: Manifest | None = None, blocks: Sequence[Any] | None = None) -> ReportRun:

@@ -162,6 +162,12 @@ class Task:
         Which average the paper reports: over questions, or over subsets.
     kind : {"choice", "mathematics", "programs", "spans"}
         How answers are judged and summed up.
+    notes : callable (items) -> list of str
+        What a reader must be told of the items that were read; a deviation each.
+    cases : callable (source, item) -> mapping
+        What programs are run on, read when they are graded: test cases are large, and no prompt may hold them.
+    together : bool
+        Whether a `--limit` draws the same groups in every subset (one contract has a question of each category).
     options : mapping name -> str
         Task arguments (`-T`) of this task alone, each with a sentence for `gnomon ls tasks NAME`.
     examples : tuple of Item
@@ -184,6 +190,9 @@ class Task:
     rollups: Mapping[str, Callable[[Item], str | None]] = field(default_factory=dict)
     headline: str = "micro"
     kind: Kind = "choice"
+    notes: Callable[[Sequence[Item]], list[str]] = lambda items: []
+    cases: Callable[[Source, Item], Mapping[str, Any]] | None = None
+    together: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
 
@@ -211,8 +220,8 @@ registry = Registry(kind="task", package="gnomon.tasks", attribute="task", group
 def task_named(name: str) -> Task:
     """The task called `name`; raises UsageError with the closest name where there is none.
 
-    >>> task_named("mmul")
+    >>> task_named("mmul")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    gnomon.errors.UsageError: no task is named 'mmul'. Did you mean 'mmlu'? Known: ethics, facts, mmlu.
+    gnomon.errors.UsageError: no task is named 'mmul'. Did you mean 'mmlu'? Known: apps, ...
     """
     return dataclasses.replace(cast(Task, registry.load(name)), name=name)
