@@ -15,7 +15,12 @@ from gnomon.cli._options import json_option, key_values, runs_dir_option
 
 @click.command("eval")
 @click.argument("tasks")
-@click.option("-m", "--model", required=True, help="Whom to ask: smollm2, hf/<hub id or folder>, mock/uniform, ...")
+@click.option("-m", "--model", help="Whom to ask: smollm2, hf/<hub id or folder>, openai/<name>, mock/uniform, ...")
+@click.option(
+    "--solutions",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A file of programs made elsewhere, graded in a model's place (apps, humaneval).",
+)
 @click.option(
     "-M",
     "model_args",
@@ -30,7 +35,7 @@ from gnomon.cli._options import json_option, key_values, runs_dir_option
     multiple=True,
     callback=key_values,
     metavar="KEY=VALUE",
-    help="Task argument: data, subsets, split, ...",
+    help="Task argument: data, subsets, split, samples, temperature, ...",
 )
 @click.option("--protocol", help="Way of asking; the task's first by default (see gnomon ls tasks NAME).")
 @click.option("--shots", type=click.IntRange(min=0), help="Few-shot examples; the protocol's number by default.")
@@ -39,12 +44,14 @@ from gnomon.cli._options import json_option, key_values, runs_dir_option
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Fixes every draw.")
 @click.option("--accept-errors", is_flag=True, help="Finish without the items that could not be answered.")
-@click.option("--no-cache", is_flag=True, help="Neither take nor give scores that runs share.")
+@click.option("--no-cache", is_flag=True, help="Neither take nor give answers that runs share.")
+@click.option("--unsafe-code", is_flag=True, help="Run programs without a jail; they can then do all that you can.")
 @runs_dir_option
 @json_option
 def command(
     tasks: str,
-    model: str,
+    model: str | None,
+    solutions: Path | None,
     model_args: dict[str, str],
     task_args: dict[str, str],
     protocol: str | None,
@@ -53,6 +60,7 @@ def command(
     seed: int,
     accept_errors: bool,
     no_cache: bool,
+    unsafe_code: bool,
     runs_dir: Path,
     as_json: bool,
 ) -> int:
@@ -61,6 +69,8 @@ def command(
     \b
     gnomon eval facts -m smollm2
     gnomon eval mmlu -m hf/gpt2 -T data=FOLDER -T subsets=anatomy,virology --limit 50
+    gnomon eval humaneval -m openai/NAME -M base_url=URL -T samples=20 -T temperature=0.8
+    gnomon eval apps --solutions FILE
     """
     from gnomon.cli._progress import Bar
     from gnomon.evaluation import evaluate
@@ -73,10 +83,11 @@ def command(
         load_task(name, task_args).task.protocol(protocol)
     status = 0
     for name in names:
-        with Bar(f"{name} · {model}", enabled=not as_json) as bar:
+        with Bar(f"{name} · {model or solutions}", enabled=not as_json) as bar:
             run = evaluate(
                 name,
                 model,
+                solutions=solutions,
                 task_args=task_args,
                 model_args=model_args,
                 protocol=protocol,
@@ -86,6 +97,7 @@ def command(
                 runs_dir=runs_dir,
                 accept_errors=accept_errors,
                 cache=not no_cache,
+                unsafe_code=unsafe_code,
                 progress=bar,
                 command=_again(names, name),
             )
@@ -129,7 +141,9 @@ def _print_json(run: object) -> None:
     from gnomon.runs import Run
 
     assert isinstance(run, Run)
-    kept = [block.model_dump(mode="json") for block in run.result() if block.kind in ("estimate", "table", "note")]
+    kept = [
+        block.model_dump(mode="json") for block in run.result() if block.kind in ("estimate", "table", "matrix", "note")
+    ]
     click.echo(
         json.dumps(
             {"run": str(run.path), "status": run.manifest.status, "statuses": run.manifest.statuses, "blocks": kept}

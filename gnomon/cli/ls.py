@@ -59,8 +59,17 @@ def _task(name: str) -> None:
     for protocol_name, protocol in task.protocols.items():
         click.echo(
             f"  {protocol_name} v{protocol.version} ({task.fingerprint(protocol)}, {protocol.shots} "
-            f"shots): {protocol.about}"
+            f"shots, needs a model that can {protocol.ability}): {protocol.about}"
         )
+    own = dict(task.options)
+    if any(protocol.ability == "generate" for protocol in task.protocols.values()):
+        own = {"temperature, top_p, max_tokens": "how text is written; greedy by default", **own}
+        if task.kind == "programs":
+            own = {"samples": "programs an item, for pass@k (needs a temperature)", **own}
+    if own:
+        click.echo("task arguments (-T) beside data, subsets, split, counts, shots_split:")
+        for key, words in own.items():
+            click.echo(f"  {key}: {words}")
     click.echo("subsets (items by split):")
     for subset in task.subsets:
         counts = ", ".join(
@@ -76,6 +85,7 @@ def _models() -> None:
         "hf": "hf/<hub id or folder>   any causal language model of transformers",
         "smollm2": "smollm2                 the embedded model, SmolLM2-135M-Instruct; smollm2@layers=10 "
         "is its first ten layers",
+        "openai": "openai/<name>           any OpenAI-compatible server, -M base_url=http://127.0.0.1:8000/v1",
         "mock": "mock/uniform, mock/oracle, mock/flaky, mock/garbage   for tests and drills",
     }
     for name in providers.names():
