@@ -53,6 +53,8 @@ def compare(
     if not 0 < q < 1:
         raise UsageError(f"--q {q}: give a number between 0 and 1.")
     notes = _comparable(a, b, across_protocols)
+    for run in (a, b):
+        _refuse_without_verdicts(run)
     records_a, records_b = a.records(), b.records()
     common = [
         key for key, record in records_a.items() if key in records_b and _graded(record) and _graded(records_b[key])
@@ -85,7 +87,23 @@ def compare(
 
 
 def _graded(record: Record) -> bool:
-    return record.status in GRADED
+    return record.status in GRADED and record.correct is not None
+
+
+def _refuse_without_verdicts(run: Run) -> None:
+    """Items are compared by right and wrong, which spans and several samples an item do not have."""
+    spec = run.manifest.spec
+    if task_named(spec["task"]).kind == "spans":
+        raise RunError(
+            f"{run.path} is a run of {spec['task']}, whose answers are not right or wrong but ranked by confidence; "
+            "compare pairs right and wrong answers.",
+            hint="Put both runs into one report:  gnomon report RUN_A RUN_B -o report.html .",
+        )
+    if spec.get("samples", 1) > 1 or any(len(r.output.get("texts", ())) > 1 for r in run.records().values()):
+        raise RunError(
+            f"{run.path} has several samples an item, and compare pairs one answer with one.",
+            hint="Put both runs into one report, where pass@k stands:  gnomon report RUN_A RUN_B -o report.html .",
+        )
 
 
 def _comparable(a: Run, b: Run, across_protocols: bool) -> list[Note]:
@@ -95,6 +113,11 @@ def _comparable(a: Run, b: Run, across_protocols: bool) -> list[Note]:
     one, two = a.manifest.spec, b.manifest.spec
     if one["task"] != two["task"]:
         raise RunError(f"{a.path} is a run of {one['task']} and {b.path} of {two['task']}, so they share no items.")
+    if one.get("grader") != two.get("grader"):
+        raise RunError(
+            f"{a.path} was graded by '{one.get('grader')}' and {b.path} by '{two.get('grader')}'.",
+            hint="Grade one again with the other's  -T grader=... ; its answers are recorded or cached.",
+        )
     notes = []
     if (one["protocol"], one["protocol_hash"], one["shots"]) != (two["protocol"], two["protocol_hash"], two["shots"]):
         words = [

@@ -14,6 +14,7 @@ one system above another, same items        `mcnemar`, `paired_cluster_bootstrap
 ... in many subsets at once                 `adjust`, `select`
 no difference was found                     `minimum_detectable_difference`, `detectable_with`
 a confidence that can be trusted            `rms_calibration_error`, `reliability`
+one of k programs is right                  `pass_at_k`, `mean_pass_at_k`
 the same draws tomorrow                     `stream`
 ==========================================  ==============================================================
 
@@ -33,12 +34,14 @@ from gnomon.stats.clusters import cluster_bootstrap, clustered_macro, clustered_
 from gnomon.stats.intervals import mover, wilson
 from gnomon.stats.multiplicity import adjust, select
 from gnomon.stats.paired import McNemar, PairedDifference, mcnemar, paired_cluster_bootstrap
+from gnomon.stats.pass_at_k import PassAtK, mean_pass_at_k, pass_at_k
 from gnomon.stats.power import detectable_with, minimum_detectable_difference
 from gnomon.stats.seeds import stream
 
 __all__ = [
     "McNemar",
     "PairedDifference",
+    "PassAtK",
     "ReliabilityBin",
     "adjust",
     "cluster_bootstrap",
@@ -46,9 +49,11 @@ __all__ = [
     "clustered_mean",
     "detectable_with",
     "mcnemar",
+    "mean_pass_at_k",
     "minimum_detectable_difference",
     "mover",
     "paired_cluster_bootstrap",
+    "pass_at_k",
     "reliability",
     "rms_calibration_error",
     "rms_calibration_error_official",

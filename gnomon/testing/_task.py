@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from gnomon.asks import Ask, Scored
+from gnomon.asks import Ask, Passage, Prompt, Scored
 from gnomon.models._model import Told
 from gnomon.models.mock import Oracle
-from gnomon.tasks import Item, Protocol, Task, TaskData, load_task
+from gnomon.tasks import Item, Kind, Protocol, Task, TaskData, load_task
 from gnomon.testing._errors import ensure
 
 __all__ = ["check_task"]
@@ -65,11 +66,7 @@ def _check_items(task: Task, items: Sequence[Item]) -> None:
     ensure(len(set(ids)) == len(ids), f"{task.name}: an id stands twice")
     sizes: dict[tuple[str, str], int] = {}
     for item in items:
-        ensure(len(item.choices) >= 2, f"{task.name}, {item.id}: fewer than two choices")
-        ensure(
-            0 <= item.answer < len(item.choices),
-            f"{task.name}, {item.id}: answer {item.answer} is none of {len(item.choices)} choices",
-        )
+        _CHECKS[task.kind](task, item)
         ensure(
             item.subset in task.subsets and item.split in task.splits,
             f"{task.name}, {item.id}: unknown subset or split",
@@ -78,6 +75,38 @@ def _check_items(task: Task, items: Sequence[Item]) -> None:
     for (subset, group), size in sizes.items():
         most = task.metric(subset).group_size
         ensure(most is None or size <= most, f"{task.name}, {group}: {size} rows in a group of {most}")
+
+
+def _check_choice(task: Task, item: Item) -> None:
+    ensure(len(item.choices) >= 2, f"{task.name}, {item.id}: fewer than two choices")
+    ensure(
+        0 <= item.answer < len(item.choices),
+        f"{task.name}, {item.id}: answer {item.answer} is none of {len(item.choices)} choices",
+    )
+
+
+def _check_mathematics(task: Task, item: Item) -> None:
+    answer = item.key.get("answer")
+    ensure(isinstance(answer, str), f"{task.name}, {item.id}: the key holds no answer, but {answer!r}")
+
+
+def _check_program(task: Task, item: Item) -> None:
+    ensure(task.cases is not None, f"{task.name}: there is no way to the cases that programs are run on")
+
+
+def _check_spans(task: Task, item: Item) -> None:
+    size = len(item.fields.get("contract", ""))
+    for start, end in item.key.get("spans", ((0, 0),)):
+        ensure(0 <= start < end <= size, f"{task.name}, {item.id}: span {start} to {end} of {size} characters")
+
+
+_CHECKS: dict[Kind, Callable[[Task, Item], None]] = {
+    "choice": _check_choice,
+    "mathematics": _check_mathematics,
+    "programs": _check_program,
+    "spans": _check_spans,
+}
+_ASKED = {"score": Ask, "generate": Prompt, "highlight": Passage}
 
 
 def _check_protocol(where: str, data: TaskData, protocol: Protocol, items: Sequence[Item]) -> None:
@@ -89,23 +118,36 @@ def _check_protocol(where: str, data: TaskData, protocol: Protocol, items: Seque
             bool(asks) and asks == protocol.ask(item, shots),
             f"{where}, {item.id}: asking twice gives other asks, or none",
         )
-        for ask in asks:
-            good = all(ask.continuations) and (
-                len(set(ask.continuations)) == len(ask.continuations) or not _distinct(item)
-            )
-            ensure(good, f"{where}, {item.id}: continuations are empty or repeat: {ask.continuations}")
         ideal = protocol.ideal(item)
         ensure(len(ideal) == len(asks), f"{where}, {item.id}: {len(ideal)} ideal answers for {len(asks)} asks")
-        chosen = protocol.read(item, _answers(asks, ideal))
-        ensure(
-            chosen.option == item.answer,
-            f"{where}, {item.id}: a perfect model is read as option {chosen.option}, the answer is {item.answer}",
-        )
-        total = sum(chosen.probabilities)
-        ensure(
-            not chosen.probabilities or math.isclose(total, 1, abs_tol=1e-9),
-            f"{where}, {item.id}: probabilities sum to {total}",
-        )
+        for ask, best in zip(asks, ideal, strict=True):
+            kind = _ASKED[protocol.ability]
+            ensure(isinstance(ask, kind), f"{where}, {item.id}: a {type(ask).__name__} where {kind.__name__} is due")
+            if isinstance(ask, Ask):
+                _check_continuations(f"{where}, {item.id}", item, ask)
+            elif isinstance(ask, Prompt):
+                ensure(ask.decoding.max_tokens >= 1, f"{where}, {item.id}: no token may be written")
+                ensure(isinstance(best, str), f"{where}, {item.id}: the ideal answer is no text: {best!r}")
+            else:
+                inside = all(0 <= start < end <= len(ask.context) for start, end in best)
+                ensure(inside, f"{where}, {item.id}: an ideal span lies outside the text")
+        if protocol.ability == "score":
+            _check_reading(f"{where}, {item.id}", protocol, item, asks, ideal)
+
+
+def _check_continuations(where: str, item: Item, ask: Ask) -> None:
+    good = all(ask.continuations) and (len(set(ask.continuations)) == len(ask.continuations) or not _distinct(item))
+    ensure(good, f"{where}: continuations are empty or repeat: {ask.continuations}")
+
+
+def _check_reading(where: str, protocol: Protocol, item: Item, asks: Sequence[Any], ideal: Sequence[int]) -> None:
+    chosen = protocol.read(item, _answers(asks, ideal))
+    ensure(
+        chosen.option == item.answer,
+        f"{where}: a perfect model is read as option {chosen.option}, the answer is {item.answer}",
+    )
+    total = sum(chosen.probabilities)
+    ensure(not chosen.probabilities or math.isclose(total, 1, abs_tol=1e-9), f"{where}: probabilities sum to {total}")
 
 
 def _distinct(item: Item) -> bool:
