@@ -262,6 +262,8 @@ class Sample(_Frozen):
     answer: str
     target: str
     scores: dict[str, float] = {}
+    verdicts: dict[str, str] = {}
+    """What each of several graders or test cases said, for example `{"official": "right", "corrected": "wrong"}`."""
 
 
 class Samples(_Frozen):

@@ -8,5 +8,6 @@ from gnomon.report._export import save_figure
 from gnomon.report._figures import figure
 from gnomon.report._format import format_cell
 from gnomon.report._page import ReportRun, render, write
+from gnomon.report._text import visible
 
-__all__ = ["ReportRun", "figure", "format_cell", "render", "save_figure", "write"]
+__all__ = ["ReportRun", "figure", "format_cell", "render", "save_figure", "visible", "write"]

@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from gnomon.blocks import Block, Curve, IntervalChart, Table
+from gnomon.blocks import Block, Curve, IntervalChart, Matrix, Table
 from gnomon.errors import RunError, UsageError
 from gnomon.files import cache_folder, write_atomically
 from gnomon.report._format import DASH, format_cell
+from gnomon.report._matrix import shade_top
 from gnomon.report._text import cut
 
 if TYPE_CHECKING:
@@ -26,22 +27,23 @@ __all__ = ["chart_runtime", "figure", "page_spec", "vegalite_version"]
 
 # Okabe and Ito's colours, darkened where they are too faint on white; told apart under the common colour deficiencies.
 PALETTE = ["#0072b2", "#d55e00", "#009e73", "#b5689a", "#c28a00", "#3d9bd1", "#6a51a3", "#5b6570"]
-_LABEL = 80
+_LABEL, _WIDTH, _COLUMN = 80, 480, 48
 _INK, _FAINT, _GRID = "#1f2430", "#5b6570", "#e3e6ea"
 
 
 def figure(block: Block) -> altair.LayerChart:
-    """Draw a table that declares a chart, or a curve.
+    """Draw a table that declares a chart, a curve, or a matrix.
 
     Parameters
     ----------
-    block : Table or Curve
-        A `Table` whose `chart` says which columns hold label, value and interval; or a `Curve`.
+    block : Table, Curve or Matrix
+        A `Table` whose `chart` says which columns hold label, value and interval; a `Curve`; or a `Matrix`.
 
     Returns
     -------
     altair.LayerChart
-        480 pixels wide; equal blocks give equal specifications. Text in it is made visible and cut at 80 characters.
+        480 pixels wide, a matrix of more than 10 columns wider; equal blocks give equal specifications. Text in it is
+        made visible and cut at 80 characters.
 
     Raises
     ------
@@ -59,11 +61,13 @@ def figure(block: Block) -> altair.LayerChart:
         chart = _interval_chart(block, block.chart)
     elif isinstance(block, Curve):
         chart = _curve_chart(block)
+    elif isinstance(block, Matrix):
+        chart = _heat_map(block)
     else:
         name = getattr(block, "title", None) or getattr(block, "name", None) or "this block"
         raise UsageError(
             f"{name!r} ({block.kind}) has no figure.",
-            hint="Figures are drawn of curves and of tables that declare a chart.",
+            hint="Figures are drawn of curves, of matrices and of tables that declare a chart.",
         )
     return chart.configure(**_config(_INK, _FAINT, _GRID, PALETTE))
 
@@ -109,9 +113,12 @@ def page_spec(block: Block) -> dict[str, Any]:
     spec: dict[str, Any] = figure(block).to_dict(validate=False)
     for part in ("$schema", "title", "background"):
         spec.pop(part, None)
-    spec["description"] = f"Chart: {cut(getattr(block, 'title', ''), _LABEL)}. The table below it holds its numbers."
-    spec["width"] = "container"
-    spec["autosize"] = {"type": "fit-x", "contains": "padding"}
+    spec["description"] = f"Chart: {cut(getattr(block, 'title', ''), _LABEL)}."
+    if not isinstance(block, Matrix):
+        spec["description"] += " The table below it holds its numbers."
+    if spec["width"] == _WIDTH:  # a wider one scrolls in its place, for its numbers would run into each other
+        spec["width"] = "container"
+        spec["autosize"] = {"type": "fit-x", "contains": "padding"}
     series = [f"var(--series-{number})" for number in range(1, len(PALETTE) + 1)]
     spec["config"] = _config("var(--ink)", "var(--muted)", "var(--grid)", series)
     return spec
@@ -156,6 +163,9 @@ def _config(ink: str, faint: str, grid: str, palette: Sequence[str]) -> dict[str
             "line": {"color": first, "strokeWidth": 2},
             "reference": {"color": faint, "strokeWidth": 1.2, "strokeDash": [4, 3]},
             "reference-label": {"color": faint, "fontSize": 11},
+            "heat": {"color": first, "stroke": grid, "strokeWidth": 1},
+            "heat-label": {"color": ink, "fontSize": 11.5},
+            "heat-count": {"color": ink, "fontSize": 9},
         },
     }
 
@@ -295,6 +305,56 @@ def _curve_rows(curve: Curve) -> tuple[list[dict[str, Any]], bool]:
     return rows, bounds
 
 
+# -- heat maps ---------------------------------------------------------------------------------------------------------
+
+
+def _heat_map(matrix: Matrix) -> altair.LayerChart:
+    """One hue, more of it for more; never so much that the number on it could not be read."""
+    import altair as alt
+
+    rows, columns = _distinct(matrix.rows), _distinct(matrix.columns)
+    top = shade_top(value for row in matrix.values for value in row)
+    shade = alt.FillOpacity("value:Q", scale=alt.Scale(domain=[0, top], range=[0, 0.6], clamp=True), legend=None)
+    x_title, y_title = cut(matrix.column_label, _LABEL), cut(matrix.row_label, _LABEL)
+    angle = 0 if all(len(name) <= 7 for name in columns) else -40
+    base = alt.Chart(alt.Data(values=_heat_rows(matrix, rows, columns))).encode(
+        x=alt.X(
+            "column:N",
+            title=x_title,
+            scale=alt.Scale(domain=columns),
+            axis=alt.Axis(orient="top", labelAngle=angle, labelLimit=160, grid=False),
+        ),
+        y=alt.Y("row:N", title=y_title, scale=alt.Scale(domain=rows), axis=alt.Axis(labelLimit=220, grid=False)),
+        tooltip=[
+            _tooltip("row", y_title),
+            _tooltip("column", x_title),
+            _tooltip("shown", "fraction"),
+            _tooltip("n", "n"),
+        ],
+    )
+    layers = [
+        base.mark_rect(style="heat").encode(fillOpacity=shade),
+        base.mark_text(style="heat-label", dy=-5).encode(text="shown:N"),
+        base.mark_text(style="heat-count", dy=8).encode(text="n:N"),
+    ]
+    width = _WIDTH if len(columns) <= _WIDTH // _COLUMN else _COLUMN * len(columns)
+    return _layered(layers, matrix.title, height=max(60, 34 * len(rows)), width=width)
+
+
+def _heat_rows(matrix: Matrix, rows: Sequence[str], columns: Sequence[str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "row": row,
+            "column": column,
+            "value": value,
+            "shown": format_cell(value, "fraction"),
+            "n": format_cell(count, "integer"),
+        }
+        for row, values, counts in zip(rows, matrix.values, matrix.counts, strict=True)
+        for column, value, count in zip(columns, values, counts, strict=True)
+    ]
+
+
 # -- shared ------------------------------------------------------------------------------------------------------------
 
 
@@ -343,7 +403,7 @@ def _tooltip(field: str, title: str) -> altair.Tooltip:
     return alt.Tooltip(field=field, type="nominal", title=cut(title, _LABEL) or "value")
 
 
-def _layered(layers: Sequence[altair.Chart], title: str, *, height: int) -> altair.LayerChart:
+def _layered(layers: Sequence[altair.Chart], title: str, *, height: int, width: int = _WIDTH) -> altair.LayerChart:
     import altair as alt
 
-    return alt.layer(*layers).properties(title=cut(title, _LABEL), width=480, height=height)
+    return alt.layer(*layers).properties(title=cut(title, _LABEL), width=width, height=height)

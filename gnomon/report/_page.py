@@ -91,9 +91,10 @@ def render(runs: Sequence[ReportRun], *, title: str | None = None) -> str:
     if title is None:
         title = views[0].title if len(views) == 1 else f"{len(views):,} runs"
     runtime = [chart_runtime(_static("charts.js"))] if assets.charts else []
+    marked = [_static("marked.js")] if assets.marked else []
     return _assembled(
         "page.html",
-        [*runtime, _static("samples.js"), _static("page.js")],
+        [*runtime, _static("samples.js"), *marked, _static("page.js")],
         title=title,
         runs=views,
         overview=_overview(views),

@@ -13,10 +13,10 @@ from gnomon.report._text import cut
 
 __all__ = ["outcome", "samples_data", "text_limit"]
 
-LIMITS = (4000, 2000, 1000, 500, 250)
+LIMITS = (100_000, 32_000, 16_000, 8000, 4000, 2000, 1000, 500, 250)
 BUDGET = 2_500_000
 _RECORDS = "records.jsonl"
-_NAME, _SCORE_NAME, _SCORES = 200, 80, 40
+_NAME, _SCORE_NAME, _SCORES, _VERDICTS = 200, 80, 40, 60
 
 
 def outcome(sample: Sample) -> str:
@@ -41,7 +41,7 @@ def outcome(sample: Sample) -> str:
 
 
 def text_limit(blocks: Iterable[Samples]) -> int:
-    """How many characters of each text the page keeps: 4,000, or fewer where all samples together would make it heavy.
+    """How many characters of each text the page keeps: 100,000, or fewer where all samples would make it heavy.
 
     Parameters
     ----------
@@ -51,12 +51,12 @@ def text_limit(blocks: Iterable[Samples]) -> int:
     Returns
     -------
     int
-        The largest of 4000, 2000, 1000, 500 and 250 that keeps all texts within 2.5 million characters, else 250.
+        The largest of `LIMITS` that keeps all texts within 2.5 million characters, else the least, 250.
 
     Examples
     --------
     >>> text_limit([])
-    4000
+    100000
     """
     lengths = [len(text) for block in blocks for one in block.samples for text in (one.prompt, one.answer, one.target)]
     for limit in LIMITS:
@@ -80,12 +80,18 @@ def samples_data(block: Samples, limit: int) -> list[dict[str, Any]]:
 def _sample_data(one: Sample, limit: int) -> dict[str, Any]:
     data: dict[str, Any] = {"id": cut(one.id, _NAME), "subset": cut(one.subset, _NAME), "outcome": outcome(one)}
     for name, text in (("prompt", one.prompt), ("answer", one.answer), ("target", one.target)):
-        data[name] = cut(text, limit, rest=_RECORDS)
+        # A carriage return alone is named, for it could hide text; before a line feed it is only how a line ends.
+        data[name] = cut(text.replace("\r\n", "\n"), limit, rest=_RECORDS)
     data["status"] = one.status
     data["correct"] = one.correct
     if one.scores:
         data["scores"] = _scores(list(one.scores.items()))
         data["omitted"] = max(0, len(one.scores) - _SCORES)
+    if one.verdicts:
+        shown = list(one.verdicts.items())[:_VERDICTS]
+        data["verdicts"] = [[cut(name, _SCORE_NAME), cut(verdict, _SCORE_NAME)] for name, verdict in shown]
+        data["unsaid"] = len(one.verdicts) - len(shown)
+        data["differ"] = len(set(one.verdicts.values())) > 1
     return data
 
 

@@ -17,6 +17,8 @@ from gnomon.blocks import (
     Comparison,
     Curve,
     Estimate,
+    Marked,
+    Matrix,
     Note,
     Samples,
     Selection,
@@ -25,6 +27,8 @@ from gnomon.blocks import (
 )
 from gnomon.report._figures import page_spec
 from gnomon.report._format import DASH, ColumnFormat, format_cell, format_interval
+from gnomon.report._marked import MarkedView, marked_lead, marked_view
+from gnomon.report._matrix import MatrixView, matrix_view
 from gnomon.report._samples import samples_data
 from gnomon.report._text import cut
 
@@ -41,6 +45,8 @@ class Assets:
     """Characters of a sample's text that are kept."""
     charts: dict[str, dict[str, Any]] = field(default_factory=dict)
     samples: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    marked: int = 0
+    """Marked texts viewed so far: all but the first start closed."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,9 @@ class Part:
     """Whether the chart's axes have the same scale."""
     grid: Grid | None = None
     folded: bool = False
-    """Whether the table is only the data behind a chart and starts closed."""
+    """Whether the table is only the data behind a chart and starts closed; whether a marked text starts closed."""
+    matrix: MatrixView | None = None
+    marked: MarkedView | None = None
 
 
 @dataclass(frozen=True)
@@ -184,6 +192,11 @@ def _part(block: Block, id: str, assets: Assets) -> Part:
         return _selection(block, id)
     if isinstance(block, Samples):
         return _samples(block, id, assets)
+    if isinstance(block, Matrix):
+        title, caption = cut(block.title, _TITLE), cut(block.caption, _SENTENCE)
+        return Part("matrix", id, title=title, caption=caption, matrix=matrix_view(block))
+    if isinstance(block, Marked):
+        return _marked(block, id, assets)
     if isinstance(block, Text):
         text = cut(block.text, _TEXT, rest="result.json")
         return Part("text", id, title=cut(block.title, _TITLE), caption=cut(block.caption, _SENTENCE), text=text)
@@ -355,3 +368,16 @@ def _samples(block: Samples, id: str, assets: Assets) -> Part:
     if block.total > len(block.samples):
         lead = f"{len(block.samples):,} of {block.total:,} units are in this page; all are in records.jsonl."
     return Part("samples", id, title=cut(block.title, _TITLE), lead=lead, caption=cut(block.caption, _SENTENCE))
+
+
+def _marked(block: Marked, id: str, assets: Assets) -> Part:
+    assets.marked += 1
+    return Part(
+        "marked",
+        id,
+        title=cut(block.title, _TITLE),
+        lead=marked_lead(block),
+        caption=cut(block.caption, _SENTENCE),
+        marked=marked_view(block, id),
+        folded=assets.marked > 1,
+    )

@@ -18,6 +18,9 @@ from gnomon.blocks import (
     Estimate,
     Interval,
     IntervalChart,
+    Mark,
+    Marked,
+    Matrix,
     Note,
     Sample,
     Samples,
@@ -251,7 +254,9 @@ def make_hostile_run() -> ReportRun:
     chart = IntervalChart(label=0, value=1, low=2, high=3, colour=0, reference=0.5, reference_label=h)
     columns = [Column(label=h), *(Column(label=h + label, format="fraction") for label in "vlh")]
     interval = Interval(low=0.1, high=0.3, method=h)
-    sample = Sample(id=h, subset=h, status="ok", correct=True, prompt=h, answer=h, target=h, scores={h: 0.5})
+    sample = Sample(
+        id=h, subset=h, status="ok", correct=True, prompt=h, answer=h, target=h, scores={h: 0.5}, verdicts={h: h}
+    )
     blocks = [
         Estimate(name=h, value=0.2, interval=interval, n=10, method=h, baselines={h: 0.1}, headline=True),
         Estimate(name=h, value=None, n=0, method=h, reason=h),
@@ -268,8 +273,77 @@ def make_hostile_run() -> ReportRun:
             sample, sample.model_copy(update={"id": "long", "subset": "long", "answer": "x" * 2**20, "correct": False}),
         ]),
         Text(title=h, text=h, caption=h),
+        Matrix(
+            title=h, row_label=h, column_label=h, rows=[h, h], columns=[h, h], caption=h,
+            values=[[0.1, None], [1, 0]], counts=[[1, 0], [2, 3]],
+        ),
+        Marked(title=h, text=h, caption=h, marks=[
+            Mark(start=at, end=at + 40, kind=kind, label=h, probability=0.5)
+            for kind, at in (("gold", 3), ("found", 3), ("both", 25), ("gold", len(h) - 40))
+        ]),
     ]  # fmt: skip
     return ReportRun(id=h, title=h, status=h, facts={h: h}, blocks=blocks, reproduce=h)
+
+
+SENTENCES = [
+    "This agreement is made between the supplier and the buyer, and binds whoever takes their place. ",
+    "It is governed by the law of the place where the buyer has its seat.\n\n",
+    "Either party may end it by sixty days' notice in writing.\n",
+    '   1.1  Neither party may pass it on without the other\'s consent; "consent" means consent in writing. ',
+    "What one party owes the other under it, for whatever reason, is at most what was paid in the last year.\n",
+]
+
+
+def make_marked(size: int, count: int, *, title: str = "Supply agreement", seed: int = 0) -> Marked:
+    """`size` characters, and `count` marks of all kinds, five labels and uneven lengths, many of them overlapping."""
+    rng = random.Random(seed)
+    text = "".join(rng.choice(SENTENCES) for _ in range(size // 50))[:size]
+    marks = []
+    for number in range(count):
+        start = rng.randrange(size - 300)
+        kind = rng.choice(["gold", "found", "both"])
+        marks.append(
+            Mark(
+                start=start,
+                end=start + rng.choice([5, 60, 290]),
+                kind=kind,
+                label=f"Clause {number % 5}",
+                probability=None if kind == "gold" else round(rng.random(), 3),
+            )
+        )
+    return Marked(title=title, text=text, marks=marks, caption="Marks of two kinds, and of both at once.")
+
+
+def make_matrix(rows: int = 7, columns: int = 5, top: float = 1.0) -> Matrix:
+    """Values from 0 to `top` in equal steps, and one cell without a value."""
+    last = rows * columns - 1
+    values: list[list[float | None]] = [
+        [top * (row * columns + column) / last for column in range(columns)] for row in range(rows)
+    ]
+    counts = [[11 * (row + 1) + 1000 * column for column in range(columns)] for row in range(rows)]
+    values[1][1], counts[1][1] = None, 0
+    return Matrix(
+        title="Accuracy by subject and level",
+        row_label="subject",
+        column_label="level",
+        rows=[f"a subject of some length {row + 1}" for row in range(rows)],
+        columns=[f"level {column + 1}" for column in range(columns)],
+        values=values,
+        counts=counts,
+        caption="The fraction of problems that were answered right.",
+    )
+
+
+@pytest.fixture(scope="session")
+def marked() -> Callable[..., Marked]:
+    """`make_marked`, for tests that need texts of several sizes."""
+    return make_marked
+
+
+@pytest.fixture(scope="session")
+def matrix() -> Callable[..., Matrix]:
+    """`make_matrix`, for tests that need matrices of several sizes."""
+    return make_matrix
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import struct
 
 import pytest
 
-from gnomon.blocks import Column, Curve, Estimate, IntervalChart, Series, Table
+from gnomon.blocks import Column, Curve, Estimate, IntervalChart, Matrix, Series, Table
 from gnomon.errors import RunError, UsageError
 from gnomon.report import figure, save_figure
 from gnomon.report._figures import page_spec
@@ -26,6 +26,12 @@ def curve(*names, **more):
     return Curve(title="C", x_label="x", y_label="y", series=series, **more)
 
 
+def matrix(rows, columns):
+    shape = {"rows": list(rows), "columns": list(columns), "counts": [[1200] * len(columns)] * len(rows)}
+    numbers = [[0.3] * len(columns)] * (len(rows) - 1) + [[None] * len(columns)]
+    return Matrix(title="M", row_label="subject", column_label="level", values=numbers, **shape)
+
+
 def values(spec):
     """All data rows of a specification, whichever layer they belong to."""
     found = list(spec.get("datasets", {}).values())
@@ -36,7 +42,7 @@ def values(spec):
 TWO_ROWS = [["a", 0.4, 0.3, 0.5], ["b", 0.2, 0.1, 0.3]]
 
 
-@pytest.fixture(params=[table(TWO_ROWS, colour=0, reference=0.25), curve("one", "two")])
+@pytest.fixture(params=[table(TWO_ROWS, colour=0, reference=0.25), curve("one", "two"), matrix("ab", "xyz")])
 def block(request):
     return request.param
 
@@ -103,6 +109,34 @@ def test_text_never_becomes_part_of_a_field_or_an_expression():
     assert not re.findall(r'"(?:field|filter|expr|test|signal|calculate)": "[^"]*alert', spec)
 
 
+def test_a_heat_map_has_a_place_and_two_numbers_a_cell_and_no_shade_where_there_is_no_value():
+    spec = figure(matrix(["b", "a"], ["2", "10", "1"])).to_dict()
+    found = {(row["row"], row["column"]): (row["value"], row["shown"], row["n"]) for row in values(spec)}
+    assert found == {
+        (row, column): (0.3, "0.300", "1,200") if row == "b" else (None, "–", "1,200")
+        for row in "ba"
+        for column in ("2", "10", "1")
+    }
+    shades, numbers, counts = spec["layer"]
+    assert shades["encoding"]["x"]["scale"]["domain"] == ["2", "10", "1"]
+    assert shades["encoding"]["y"]["scale"]["domain"] == ["b", "a"]
+    assert shades["encoding"]["fillOpacity"]["scale"]["domain"] == [0, 0.5]
+    assert (numbers["encoding"]["text"]["field"], counts["encoding"]["text"]["field"]) == ("shown", "n")
+
+
+def test_heads_that_are_alike_keep_their_own_row_and_column():
+    spec = figure(matrix(["same", "same"], ["x" * 300 + "a", "x" * 300 + "b"])).to_dict()
+    assert len({(row["row"], row["column"]) for row in values(spec)}) == 4
+
+
+def test_a_matrix_of_many_columns_is_wider_instead_of_crowded():
+    few, many = (figure(matrix("ab", [str(number) for number in range(count)])).to_dict() for count in (10, 40))
+    assert few["width"] == 480
+    assert many["width"] / 40 >= 44
+    page = page_spec(matrix("ab", [str(number) for number in range(40)]))
+    assert page["width"] == many["width"]
+
+
 def test_a_block_without_a_figure_is_refused_with_its_name():
     with pytest.raises(UsageError, match=r"'accuracy' \(estimate\) has no figure"):
         figure(Estimate(name="accuracy", value=0.5, n=2, method="mean"))
@@ -120,7 +154,7 @@ def test_each_suffix_gives_a_file_of_that_format(block, tmp_path):
     folder = tmp_path / "new"
     saved = {suffix: save_figure(block, folder / f"f.{suffix}").read_bytes() for suffix in ("svg", "png", "pdf")}
     assert saved["svg"].startswith(b"<svg")
-    assert b'aria-roledescription="point"' in saved["svg"]
+    assert re.search(rb'aria-roledescription="(point|rect mark)"', saved["svg"])
     assert saved["png"].startswith(b"\x89PNG")
     assert struct.unpack(">I", saved["png"][16:20])[0] > 900
     assert saved["pdf"].startswith(b"%PDF")

@@ -146,8 +146,8 @@ def test_templates_do_not_read_templates_in_the_data(hostile_page):
 
 def test_a_megabyte_answer_is_cut_and_its_length_told(hostile_page):
     assert "1,048,576 characters in all; the rest is in records.jsonl" in hostile_page
-    assert "x" * 4001 not in hostile_page
-    assert "x" * 4000 in hostile_page
+    assert "x" * 100_001 not in hostile_page
+    assert "x" * 100_000 in hostile_page
 
 
 json_values = st.recursive(
@@ -318,7 +318,7 @@ def test_outcomes_part_the_units_so_that_their_counts_add_up():
 def test_texts_are_cut_shorter_when_there_are_many_so_that_the_file_stays_small():
     few = Samples(title="t", total=1, samples=[sample(answer="x" * 10_000)])
     many = Samples(title="t", total=3000, samples=[sample(id=str(i), answer="x" * 10_000) for i in range(3000)])
-    assert text_limit([few]) == 4000
+    assert text_limit([few]) == 100_000
     assert text_limit([many]) == 500
     assert all(len(one["answer"]) < 600 for one in samples_data(many, text_limit([many])))
 
@@ -329,6 +329,24 @@ def test_many_scores_are_cut_and_counted():
     )
     assert len(data["scores"]) + data["omitted"] == 100
     assert data["scores"][1] == ["1", 0.142857]
+
+
+def test_verdicts_are_kept_by_name_and_a_sample_whose_verdicts_differ_is_found():
+    def data(verdicts):
+        return samples_data(Samples(title="t", total=1, samples=[sample(verdicts=verdicts)]), 10)[0]
+
+    assert data({"official": "right", "corrected": "wrong"})["differ"]
+    assert not data({"official": "right", "corrected": "right"})["differ"]
+    assert data({"official": "right"})["verdicts"] == [["official", "right"]]
+    assert "verdicts" not in data({})
+    many = data({str(number): "pass" if number < 99 else "fail" for number in range(100)})
+    assert len(many["verdicts"]) + many["unsaid"] == 100
+    assert many["differ"]
+
+
+def test_a_line_may_end_in_a_carriage_return_and_any_other_one_is_named():
+    (data,) = samples_data(Samples(title="t", total=1, samples=[sample(answer="a\r\nb\rc")]), 100)
+    assert data["answer"] == "a\nb‹U+000D›c"
 
 
 def test_two_thousand_samples_are_rendered_in_a_second_and_take_less_than_four_megabytes(big_run):

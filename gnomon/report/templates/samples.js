@@ -4,6 +4,10 @@
 const PAGE = 25;
 const ORDER = ["right", "wrong", "unparsed", "refused", "truncated", "error", "timeout", "ungraded"];
 const LINE = 200;
+const HEAD_LINES = 30;
+const HEAD_CHARACTERS = 3000;
+const GOOD = new Set(["right", "correct", "pass", "passed", "ok", "yes"]);
+const BAD = new Set(["wrong", "incorrect", "fail", "failed", "error", "timeout", "no"]);
 
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
@@ -63,11 +67,54 @@ function scoresPart(sample) {
   return part;
 }
 
+// The first lines of a long text, cut at a line's end where that costs little; the text itself where it is short.
+function headOf(text) {
+  let end = -1;
+  for (let line = 0; line < HEAD_LINES; line += 1) {
+    const next = text.indexOf("\n", end + 1);
+    if (next === -1 || next > HEAD_CHARACTERS) break;
+    end = next;
+    if (line === HEAD_LINES - 1) return text.length - end < 400 ? text : text.slice(0, end);
+  }
+  if (text.length <= HEAD_CHARACTERS + 400) return text;
+  return text.slice(0, end > HEAD_CHARACTERS / 2 ? end : HEAD_CHARACTERS);
+}
+
+// A long text starts with its head; the rest is not laid out before a reader asks for it.
 function textPart(title, text) {
-  const shown = text === ""
-    ? element("p", { class: "empty" }, "empty")
-    : element("pre", { dir: "auto", tabindex: 0 }, text);
-  return element("div", { class: "field" }, element("h4", {}, title), shown);
+  const field = element("div", { class: "field" }, element("h4", {}, title));
+  if (text === "") {
+    field.append(element("p", { class: "empty" }, "empty"));
+    return field;
+  }
+  const head = headOf(text);
+  const shown = element("pre", { dir: "auto", tabindex: 0, role: "region", "aria-label": title }, head);
+  field.append(shown);
+  if (head !== text) {
+    const lines = text.replace(/\n$/, "").split("\n").length;
+    const size = lines > HEAD_LINES ? `${number.format(lines)} lines` : `${number.format(text.length)} characters`;
+    const more = element("button", { type: "button", class: "more", "aria-expanded": "false" }, `Show more (${size})`);
+    more.addEventListener("click", () => {
+      const opened = more.getAttribute("aria-expanded") === "false";
+      more.setAttribute("aria-expanded", String(opened));
+      more.textContent = opened ? "Show less" : `Show more (${size})`;
+      shown.textContent = opened ? text : head;
+      shown.classList.toggle("whole", opened);
+      shown.scrollTop = 0;
+    });
+    field.append(more);
+  }
+  return field;
+}
+
+function verdictsPart(sample) {
+  const tags = sample.verdicts.map(([name, verdict]) => {
+    const word = verdict.trim().toLowerCase();
+    const look = GOOD.has(word) ? " good" : BAD.has(word) ? " bad" : "";
+    return element("li", { class: `verdict${look}` }, element("bdi", {}, name), " ", element("b", { dir: "auto" }, verdict));
+  });
+  if (sample.unsaid) tags.push(element("li", {}, `and ${number.format(sample.unsaid)} more in records.jsonl`));
+  return element("div", { class: "field" }, element("h4", {}, "Verdicts"), element("ul", { class: "verdicts" }, ...tags));
 }
 
 function inside(sample) {
@@ -76,6 +123,7 @@ function inside(sample) {
     ` · status ${sample.status} · correct: ${graded}`);
   const body = element("div", { class: "inside" }, textPart("Prompt", sample.prompt),
     element("div", { class: "pair" }, textPart("Answer", sample.answer), textPart("Target", sample.target)));
+  if (sample.verdicts) body.append(verdictsPart(sample));
   if (sample.scores) body.append(scoresPart(sample));
   body.append(facts);
   return body;
@@ -110,6 +158,7 @@ class Browser {
     this.outcome = "all";
     this.subset = null;
     this.query = "";
+    this.differing = false;
     this.page = 0;
     this.subsets = counted(samples.map((sample) => sample.subset));
     this.haystacks = new Map();
@@ -129,6 +178,7 @@ class Browser {
     const controls = element("div", { class: "controls" });
     if (this.subsets.size > 1) controls.append(this.subsetSelect());
     controls.append(this.searchInput());
+    if (this.samples.some((sample) => sample.differ)) controls.append(this.differBox());
     place.append(
       element("div", { class: "filters", role: "group", "aria-label": "Outcome" }, ...this.filters.values()),
       controls, this.list, element("div", { class: "pager" }, this.back, this.range, this.forth));
@@ -161,6 +211,13 @@ class Browser {
     return element("label", {}, element("span", {}, "Subset"), select);
   }
 
+  differBox() {
+    const input = element("input", { type: "checkbox" });
+    const count = this.samples.filter((sample) => sample.differ).length;
+    input.addEventListener("change", () => this.change({ differing: input.checked }));
+    return element("label", { class: "differ" }, input, element("span", {}, `verdicts differ (${number.format(count)})`));
+  }
+
   searchInput() {
     const input = element("input", { type: "search", placeholder: "in prompt, answer, target, id", spellcheck: "false" });
     let waiting = 0;
@@ -184,10 +241,10 @@ class Browser {
     return this.haystacks.get(sample);
   }
 
-  // Counts on the filters are of what subset and search leave, so they say what a click would show.
+  // Counts on the filters are of what subset, search and the box leave, so they say what a click would show.
   show() {
     const left = this.samples.filter((sample) =>
-      (this.subset === null || sample.subset === this.subset) && (!this.query || this.haystack(sample).includes(this.query)));
+      (this.subset === null || sample.subset === this.subset) && (!this.differing || sample.differ) && (!this.query || this.haystack(sample).includes(this.query)));
     const counts = counted(left.map((sample) => sample.outcome));
     for (const [outcome, button] of this.filters) {
       button.querySelector(".count").textContent = number.format(outcome === "all" ? left.length : counts.get(outcome) || 0);
