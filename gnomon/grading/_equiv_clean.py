@@ -44,7 +44,7 @@ _TEXT = re.compile(
     r"\\(?:text|mbox|mathrm|textrm|textnormal)\s*\{([^{}]*)\}\s*(?:\^\s*(?:[0-9]|\{\s*-?[0-9]\s*\}))?[\s.$]*\Z"
 )
 _POWER = re.compile(r"\^(?:[23]|\{[23]\})\Z")
-_HEAD_SPACE = re.compile(r"\\[,;:! ]\Z")
+_SPACES = (r"\,", r"\;", r"\:", r"\!")
 
 _SINGLE = frozenset("mgshlLCF")
 # Words after a number that are more than its unit. Any other words are units or what was counted.
@@ -85,7 +85,8 @@ def clean(text: str) -> str:
         text = text[:-1].rstrip()
     text = _without_unit(text)
     if "and" in text:
-        text = _AND.sub(", ", text)
+        # Runs of spaces first: the pattern would look at a run once from each of its places.
+        text = _AND.sub(", ", " ".join(text.split()))
     return _joined_thousands(text)
 
 
@@ -126,9 +127,12 @@ def _without_unit(text: str) -> str:
 
 def _bare_head(head: str, text: str) -> str:
     """What stands before a unit, without spaces at its end; the whole text where that is no value."""
-    head = head.rstrip(" \n\t~$")
-    while space := _HEAD_SPACE.search(head):
-        head = head[: space.start()].rstrip(" \n\t~$")
+    bare = ""
+    while bare != head:
+        bare, head = head, head.rstrip(" \n\t~$")
+        if head.endswith(_SPACES):
+            head = head[:-2]
+    head = head.removesuffix("\\")  # of a `\ ` that lost its space
     value = any(figure in head for figure in "0123456789") or r"\pi" in head
     return head if value and head[-1] not in "+-*/=<>,;:^_({[&\\" else text
 

@@ -24,6 +24,7 @@ MAX_DIGITS = 600
 _TOKEN = re.compile(r"(?P<number>(?:[0-9]+|(?=\.[0-9]))(?:\.[0-9]+)*)|\\(?P<command>[A-Za-z]+|.)|[^\s]", re.DOTALL)
 # What makes the numeral before it no plain decimal: a base, an ellipsis, a repeating tail, a second point.
 _TAIL = re.compile(r"\s*(?:_|\.|\\(?:overline|bar|dot|[lc]?dots|underline)(?![A-Za-z]))")
+_TAIL_STARTS = ("_", ".", "\\", " ", "\n", "\t")
 _ROW_SKIP = re.compile(r"\*?\s*\[\s*-?[0-9.]+\s*(?:pt|ex|em|mm|cm|in)\s*\]")
 _ENVIRONMENT = re.compile(r"\s*\{([A-Za-z]+\*?)\}")
 _NULL_DELIMITER = re.compile(r"\s*\.")
@@ -163,7 +164,7 @@ class _Reader:
         numeral = match["number"]
         if not numeral:
             atoms.append(match[0])
-        elif _TAIL.match(self.text, match.end()):
+        elif self.text[match.end() : match.end() + 1] in _TAIL_STARTS and _TAIL.match(self.text, match.end()):
             atoms.append(numeral)
         else:
             atoms.append(number(numeral))

@@ -143,8 +143,8 @@ def _drop_units(text: str) -> str:
 
 
 def _drop_escaped_percents(text: str) -> str:
-    """Step 9: a bare percent sign stays."""
-    return text.replace("\\%", "")
+    r"""Step 9, which the release runs twice: `\\%%` goes whole. A bare percent sign stays."""
+    return text.replace("\\%", "").replace("\\%", "")
 
 
 def _lead_with_zero(text: str) -> str:
@@ -270,11 +270,11 @@ def canonical(text: str | None) -> Canonical | None:
     """
     if text is None:
         return None
-    if _PLAIN_INTEGER.fullmatch(text):
-        return (("n", int(text), 1),) if text[0] != "-" else ("-", ("n", int(text[1:]), 1))
     stripped = text.strip()
     if not stripped:
         return None
+    if _PLAIN_INTEGER.fullmatch(stripped):
+        return ("-", ("n", int(stripped[1:]), 1)) if stripped[0] == "-" else (("n", int(stripped), 1),)
     if len(stripped) > MAX_LENGTH:
         return stripped
     try:

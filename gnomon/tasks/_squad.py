@@ -13,6 +13,7 @@ import csv
 import io
 import json
 import unicodedata
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -308,7 +309,11 @@ def _rebuilt(path: Path, cells: dict[str, str], descriptions: dict[str, str], wh
 def _pieces(cell: str, where: str) -> list[str]:
     """The distinct spans of a cell such as "['one<omitted>two', 'three']", in their order."""
     try:
-        clauses = ast.literal_eval(cell)
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # a backslash that escapes nothing is text, and none of the reader's business
+            clauses = ast.literal_eval(cell)
     except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
         raise DataError(f"{where}: {_short(cell)} is no list of texts ({error}).", hint=_AGAIN) from error
     if not isinstance(clauses, list) or not all(isinstance(clause, str) for clause in clauses):

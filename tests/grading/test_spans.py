@@ -119,7 +119,8 @@ def test_cuad_edge_13_only_parties_may_be_found_inside_a_long_sentence():
 def test_cuad_edge_14_a_repeated_text_keeps_its_last_probability_officially_and_its_largest_exactly():
     judged = judge([one(["a"], ("a", 0.9), ("a", 0.1))])
     curve = official_curve(judged)
-    assert curve.thresholds[int(np.argmax(curve.tp > 0))] == pytest.approx(0.09)
+    # The step that is printed as 0.1 lies a rounding error below, so 0.1 is above it.
+    assert curve.thresholds[int(np.argmax(curve.tp > 0))] == pytest.approx(0.1)
     assert exact_curve(judged).thresholds.tolist() == [math.inf, 0.9]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -55,7 +56,7 @@ def slow_jaccard(a, b):
 
 def slow_pieces(text):
     stops = [-1, *(i for i, c in enumerate(text) if c == " "), len(text)]
-    return [(left + 1, right) for left, right in zip(stops, stops[1:], strict=False)]
+    return [(left + 1, right) for left, right in itertools.pairwise(stops)]
 
 
 def slow_match(prediction, gold, lenient):
@@ -99,7 +100,7 @@ def slow_official(questions, thresholds):
     for i in range(len(best) - 2, -1, -1):
         best[i] = max(best[i + 1], best[i])  # Python's max: the first argument stays unless the second is greater
     area = sum((recall[i + 1] - recall[i]) * (best[i] + best[i + 1]) / 2 for i in range(len(best) - 1))
-    at = {level: 0 for level in (0.8, 0.9)}
+    at = {0.8: 0, 0.9: 0}
     for level in at:
         for p, r, _ in zip(best, recall, thresholds, strict=False):
             if r >= level:

@@ -15,7 +15,7 @@ from gnomon.tasks.cuad import subset_of, windows
 TEXT = "THE AGREEMENT\nis governed by the laws of Delaware. It ends in 2030."
 
 
-def contract(title, text=TEXT, spans=((16, 48),), category="Governing Law"):
+def contract(title, text=TEXT, spans=((17, 49),), category="Governing Law"):
     qas = []
     for name in CATEGORIES:
         own = spans if name == category else ()
@@ -38,8 +38,8 @@ def test_every_category_is_a_subset_with_one_question_a_contract(tmp_path):
     items = load(tmp_path).items()
     assert len(items) == 82
     (one,) = [item for item in items if item.subset == "governing-law" and item.group == "a"]
-    assert one.key == {"spans": [[16, 48]], "category": "Governing Law"}
-    assert one.fields["contract"][16:48] == "governed by the laws of Delaware"
+    assert one.key == {"spans": [[17, 49]], "category": "Governing Law"}
+    assert one.fields["contract"][17:49] == "governed by the laws of Delaware"
 
 
 def test_the_questions_of_a_contract_share_one_text(tmp_path):
@@ -62,7 +62,7 @@ def test_windows_cover_a_contract_and_overlap(size):
 
 def test_the_ideal_quotes_are_in_their_window(tmp_path):
     text = "x " * 8000 + TEXT
-    save(tmp_path, [contract("a", text, [(16_016, 16_048)])])
+    save(tmp_path, [contract("a", text, [(16_017, 16_049)])])
     data = load(tmp_path, subsets="governing-law")
     (item,) = data.items()
     protocol = data.task.protocol("quote")[1]
