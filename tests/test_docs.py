@@ -28,8 +28,8 @@ def test_the_readme_has_blocks_to_run():
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.name)
 def test_every_block_of_the_page_runs(page, tmp_path, release, model_cache):
     (tmp_path / "path" / "to").mkdir(parents=True)
-    (tmp_path / "path" / "to" / "mmlu").symlink_to(release("mmlu"))
-    (tmp_path / "path" / "to" / "ethics").symlink_to(release("ethics"))
+    for name in ("mmlu", "ethics", "math", "humaneval", "apps", "cuad"):
+        (tmp_path / "path" / "to" / name).symlink_to(release(name))
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",

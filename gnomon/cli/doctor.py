@@ -12,6 +12,8 @@ from pathlib import Path
 
 import click
 
+from gnomon.errors import UsageError
+
 
 @click.command("doctor")
 def command() -> int:
@@ -122,11 +124,21 @@ def _data() -> list[tuple[bool, str]]:
 
 def _programs() -> list[tuple[bool, str]]:
     wanted = {
-        "bwrap": "bubblewrap, the jail for programs: apt-get install bubblewrap",
         "chromium": "chromium, for the browser tests only: apt-get install chromium",
         "chromedriver": "chromedriver, for the browser tests only: apt-get install chromium-driver",
     }
-    return [(shutil.which(name) is not None, shutil.which(name) or words) for name, words in wanted.items()]
+    found = [(shutil.which(name) is not None, shutil.which(name) or words) for name, words in wanted.items()]
+    return [_jail(), *found]
+
+
+def _jail() -> tuple[bool, str]:
+    """The jail that programs would run in; it is really started."""
+    from gnomon.sandbox import find_jail
+
+    try:
+        return True, f"jail for programs: {find_jail().describe()}"
+    except UsageError as error:
+        return False, str(error)
 
 
 def _existing(path: Path) -> Path:
