@@ -163,9 +163,8 @@ def _sample(one: Answered) -> Sample:
         probabilities = {
             f"({number + 1}) {item.choices[number][:60]}": round(value, 6) for number, value in enumerate(values)
         }
-    answer = record.message or (
-        "no option" if record.parsed is None else f"({record.parsed + 1}) {item.choices[record.parsed]}"
-    )
+    chosen = record.parsed
+    answer = record.message or (f"({chosen + 1}) {item.choices[chosen]}" if isinstance(chosen, int) else "no option")
     return Sample(
         id=item.id,
         subset=item.subset,

@@ -58,8 +58,12 @@ class Settings:
 
     def decoding(self, usual: Decoding) -> Decoding:
         """The protocol's decoding with what the user set."""
-        given = {"temperature": self.temperature, "top_p": self.top_p, "max_tokens": self.max_tokens}
-        return dataclasses.replace(usual, **{key: value for key, value in given.items() if value is not None})
+        return dataclasses.replace(
+            usual,
+            max_tokens=usual.max_tokens if self.max_tokens is None else self.max_tokens,
+            temperature=usual.temperature if self.temperature is None else self.temperature,
+            top_p=usual.top_p if self.top_p is None else self.top_p,
+        )
 
     def spec(self) -> dict[str, Any]:
         """What belongs to the run's identity; nothing where nothing differs from the protocol."""

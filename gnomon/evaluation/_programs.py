@@ -66,7 +66,7 @@ class Programs:
         total = sum(len(programs) for _, programs in work_list)
         done = 0
         for index, verdicts in grade_programs(
-            work_list, task.name, jail, lambda item: task.cases(work.data.source, item)  # type: ignore[misc]
+            work_list, task.name, jail, lambda item: task.cases(work.data.source, item)
         ):
             one = left[index]
             assert one.record is not None
@@ -90,8 +90,8 @@ class Programs:
             for name in names:
                 blocks.extend(_scores(graded, name, suffix, headline=name == names[0], several=len(names) > 1))
             if not names:
-                reason = "no program was graded"
-                blocks.append(Estimate(name=f"pass@1{suffix}", value=None, n=0, method="", headline=True, reason=reason))
+                nothing = {"value": None, "n": 0, "method": "", "reason": "no program was graded"}
+                blocks.append(Estimate(name=f"pass@1{suffix}", headline=True, **nothing))
                 continue
             tables.append(_by_subset(work, graded, names[0], suffix))
             tables.append(_outcomes(graded, names, suffix))

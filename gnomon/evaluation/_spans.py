@@ -265,7 +265,7 @@ def _located(answered: Sequence[Answered], suffix: str) -> Table:
         title=f"Quotes{suffix}",
         columns=[Column(label=""), Column(label="quotes", format="integer"), Column(label="share", format="fraction")],
         rows=[["stands in the contract", there, share[0]], ["invented or changed", missed, share[1]]],
-        caption="A quote may differ from the contract in white space only; one that does not stand there counts nothing.",
+        caption="A quote may differ from the contract in white space only; what is not there counts for nothing.",
         headline=True,
     )
 

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 
 from gnomon.asks import Ask, Passage
 from gnomon.blocks import Block, Column, Estimate, IntervalChart, Note, Sample, Samples, Table, Text
+from gnomon.evaluation._kinds import Asked
 from gnomon.evaluation._metrics import Score, Verdict, macro, pooled, score
-from gnomon.evaluation._plan import Asked
 from gnomon.runs import Record
 from gnomon.tasks import Task
 
 __all__ = [
     "GRADED",
-    "SCORE_COLUMNS",
     "Answered",
     "Row",
     "averages",
@@ -29,7 +28,6 @@ __all__ = [
     "first_prompt",
     "rollups",
     "samples",
-    "score_cells",
     "split_parts",
     "statuses",
     "truncated_prompts",
@@ -151,23 +149,24 @@ def _baselines(scores: Sequence[Score]) -> dict[str, float]:
     return found
 
 
-SCORE_COLUMNS = [
-    Column(label="score", format="fraction"),
-    Column(label="low", format="fraction"),
-    Column(label="high", format="fraction"),
-    Column(label="n", format="integer"),
-    Column(label="chance", format="fraction"),
-    Column(label="majority", format="fraction"),
-]
-
 Row = list[str | int | float | bool | None]
 
 
-def score_cells(found: Score | None) -> Row:
-    if found is None:
-        return [None, None, None, 0, None, None]
-    low, high = found.interval.low, found.interval.high
-    return [found.value, low, high, found.n, found.chance, found.majority]
+def _score_columns(task: Task) -> list[Column]:
+    """The columns of `_score_cells`: baselines only where options are chosen from."""
+    labels = ["score", "low", "high"]
+    columns = [*(Column(label=label, format="fraction") for label in labels), Column(label="n", format="integer")]
+    if task.kind == "choice":
+        columns += [Column(label="chance", format="fraction"), Column(label="majority", format="fraction")]
+    return columns
+
+
+def _score_cells(task: Task, found: Score | None) -> Row:
+    low, high = (found.interval.low, found.interval.high) if found else (None, None)
+    cells: Row = [found.value if found else None, low, high, found.n if found else 0]
+    if task.kind == "choice":
+        cells += [found.chance, found.majority] if found else [None, None]
+    return cells
 
 
 def by_subset(task: Task, answered: Sequence[Answered], suffix: str) -> Table:
@@ -177,14 +176,14 @@ def by_subset(task: Task, answered: Sequence[Answered], suffix: str) -> Table:
     scores = {subset: score(task.metric(subset), verdicts) for subset, verdicts in subsets.items()}
     mixed = any(task.metric(subset).group_size is not None for subset in subsets)
     category = _category(task, answered)
-    columns = [Column(label="subset"), *SCORE_COLUMNS]
+    columns = [Column(label="subset"), *_score_columns(task)]
     if mixed:
         columns += [Column(label="metric"), Column(label="accuracy over rows", format="fraction")]
     if category:
         columns.append(Column(label="category"))
     rows: list[Row] = []
     for subset, verdicts in subsets.items():
-        row: Row = [subset, *score_cells(scores[subset])]
+        row: Row = [subset, *_score_cells(task, scores[subset])]
         if mixed:
             over_rows = pooled(verdicts)
             row += [task.metric(subset).name, over_rows.value if over_rows else None]
@@ -235,10 +234,10 @@ def rollups(task: Task, answered: Sequence[Answered], suffix: str, what: str = "
                 parts.setdefault(home, []).append(verdict)
         if not parts or (len(parts) == 1 and len(task.rollups) > 1):
             continue
-        rows: list[Row] = [[home, *score_cells(pooled(parts[home]))] for home in sorted(parts)]
+        rows: list[Row] = [[home, *_score_cells(task, pooled(parts[home]))] for home in sorted(parts)]
         yield Table(
             title=f"{what.capitalize()} by {name}{suffix}",
-            columns=[Column(label=name), *SCORE_COLUMNS],
+            columns=[Column(label=name), *_score_columns(task)],
             rows=rows,
             caption="Pooled over questions (micro).",
             chart=IntervalChart(label=0, value=1, low=2, high=3, reference=None),

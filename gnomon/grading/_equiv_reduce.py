@@ -146,11 +146,13 @@ def _term(term: list[Atom], whole: bool, starts: bool, movable: bool) -> tuple[b
         powered = place + 1 < len(term) and _script(term[place + 1])
         if type(atom) is tuple and atom[0] == "frac":
             first = starts and not place
-            mixed = starts and place == 1 and not powered and _mixed(done[0], atom)
+            mixed = starts and place == 1 and not powered and _mixed(term[0], atom)
             if mixed:
                 done = [mixed]
                 continue
-            beside_figures = bool(done) and _numeric(done[-1])
+            beside_figures = (bool(done) and _numeric(done[-1])) or (
+                place + 1 < len(term) and _numeric(term[place + 1])
+            )
             minus, atom = _fraction(atom, movable and first and not powered, not beside_figures)
             negative ^= minus
         done.append(atom)
@@ -201,7 +203,7 @@ def _value(atoms: Sequence[Atom]) -> tuple[bool, int, int] | None:
 def _fraction(atom: tuple[Any, ...], movable: bool, free: bool) -> tuple[bool, Atom]:
     """Whether a minus came out of a fraction, and the fraction: a number where both its parts are.
 
-    `movable`: the minus may go before it. `free`: no figures stand right before it, so that it may turn into a number.
+    `movable`: the minus may go before it. `free`: no figures stand right beside it, so that it may turn into a number.
     """
     top, bottom = atom[1], atom[2]
     p, q = _value(top), _value(bottom)

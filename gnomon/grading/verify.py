@@ -4,12 +4,13 @@ Belongs here: starting, asking and ending the worker. Does not belong here: what
 the grader of the release (`equivalence.py`).
 
 math-verify (Hugging Face, version 0.9) parses LaTeX with ANTLR and compares with sympy, so an answer of a dozen
-characters, `9^{9^{9}}`, can take all time and memory. Its own limits use SIGALRM, which fails outside the main thread and
-waits for a long step of C code; here the process is killed and the next question gets a new one.
+characters, `(10^{10^{10}})!`, can take all time and memory. Its own limits use SIGALRM, which fails outside the main
+thread and waits for a long step of C code; here the process is killed and the next question gets a new one.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
 import subprocess
@@ -55,17 +56,17 @@ class Verifier:
     ----------
     seconds : float, default 10
         Wall-clock limit for one question, > 0; past it the process is killed and a new one serves the next question.
-    memory : int, default 2 GiB
-        Bytes of address space for the process (where the system can limit them); at least about 0.5 GiB.
+    memory : int, default 1 GiB
+        Bytes of address space for the process (where the system can limit them).
 
     Notes
     -----
-    math-verify is lenient where `equivalence.equivalent_corrected` is not: it simplifies expressions, compares unordered
-    lists and sets, and rounds. It is not symmetric: the gold answer comes first. Known false positives: `50%` agrees with
-    50 and with 0.5, `1/2^{99}` with `1/2^{98}`.
+    math-verify is lenient where `equivalence.equivalent_corrected` is not: it simplifies expressions, compares
+    unordered lists and sets, and rounds. It is not symmetric: the gold answer comes first. Known false positives:
+    `50%` agrees with 50 and with 0.5, `1/2^{99}` with `1/2^{98}`.
 
-    One question is asked at a time; threads that share a Verifier wait for one another. The process starts with the first
-    question (about two seconds), and reads only standard input: when this program dies, it ends.
+    One question is asked at a time; threads that share a Verifier wait for one another. The process starts with the
+    first question (a second or two), and reads only standard input: when this program dies, it ends.
 
     Raises
     ------
@@ -79,7 +80,7 @@ class Verifier:
     True
     """
 
-    def __init__(self, *, seconds: float = 10.0, memory: int = 2 << 30) -> None:
+    def __init__(self, *, seconds: float = 10.0, memory: int = 1 << 30) -> None:
         if not seconds > 0:
             raise UsageError(f"a time limit of {seconds} seconds was asked for; give a number above 0.")
         self.seconds = seconds
@@ -182,7 +183,7 @@ class Verifier:
                 raise UsageError(f"math-verify cannot be imported ({reply['missing']}).", hint=f"Install it: {INSTALL}")
             raise UsageError(
                 f"math-verify's process ended with code {code} after {taken:.1f} seconds, before the first question.",
-                hint=f"It may use {self.memory:,} bytes of memory; give it more with memory=, from 512 MiB.",
+                hint=f"It may use {self.memory:,} bytes of memory; give it more with memory= .",
             )
         self.version = reply["ready"]
         return process
@@ -192,17 +193,19 @@ class Verifier:
         process, self._process = self._process, None
         if process is None:
             return None
-        if self._reader is not None and self._reader.is_alive() and process.poll() is None:
+        if self._reader is None or self._reader.is_alive():
+            process.kill()  # else its output has ended, and so has it, or will at once
+        try:
+            code = process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
             process.kill()
-        code = process.wait()
+            code = process.wait()
         if self._reader is not None:
             self._reader.join()
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
-                try:
+                with contextlib.suppress(BrokenPipeError):  # of a question that it did not read any more
                     pipe.close()
-                except BrokenPipeError:
-                    pass  # a question that it did not read any more
         return code
 
 

@@ -33,6 +33,7 @@ __all__ = [
 Answers = list[tuple[int, Scored | Failed]]
 Completions = list[tuple[int, Completion | Failed]]
 Highlightings = list[tuple[int, Highlighted | Failed]]
+Best = int | str | tuple[tuple[int, int], ...]
 
 
 @runtime_checkable
@@ -105,8 +106,12 @@ class Highlights(Protocol):
 class Told(Protocol):
     """The ability to be told the right answers beforehand: a test's model, never a real one."""
 
-    def tell(self, asks: Sequence[Ask], best: Sequence[int]) -> None:
-        """Before `score`: the index of the continuation that a perfect model prefers, for every ask."""
+    def tell(self, asks: Sequence[Ask | Prompt | Passage], best: Sequence[Best]) -> None:
+        """Before work: what a perfect model answers, for everything that it will be asked, in that order.
+
+        For an `Ask` the index of the continuation that it prefers, for a `Prompt` the text that it writes, for a
+        `Passage` the (start, end) of every span that it highlights, none where there is no answer.
+        """
         ...
 
 

@@ -1,7 +1,7 @@
 """`hf/<hub id or folder>`: any causal language model of transformers, on this machine.
 
 Belongs here: finding, checking and loading the model and its tokenizer. Does not belong here: how scores are computed
-(`_scorer.py`).
+(`_scorer.py`) and how texts are written (`_writer.py`).
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gnomon.asks import Ask
+from gnomon.asks import Ask, Prompt
 from gnomon.errors import ModelError, UsageError
 from gnomon.models._files import fingerprint
-from gnomon.models._model import Answers, Arguments, Model, ModelName
+from gnomon.models._model import Answers, Arguments, Completions, Model, ModelName
 
 if TYPE_CHECKING:
     from gnomon.models._scorer import Scorer
     from gnomon.models._tokens import Encoder
+    from gnomon.models._writer import Writer
 
-ARGUMENTS = ("dtype", "device", "revision", "bos", "batch_tokens", "prefix_sharing")
+ARGUMENTS = ("dtype", "device", "revision", "bos", "batch_tokens", "batch_rows", "prefix_sharing", "chat")
 _DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -30,7 +31,8 @@ def provider(name: ModelName, arguments: Mapping[str, str]) -> Model:
     """The causal model at `name.rest`, a folder or a hub id. Reads its configuration, not its weights.
 
     `-M` arguments: dtype (auto: float32 on a CPU, else the checkpoint's), device (auto, cpu, cuda, cuda:1, mps, ...),
-    revision, bos (auto, yes, no), batch_tokens (tokens in one pass), prefix_sharing (yes, no).
+    revision, bos (auto, yes, no), batch_tokens (tokens in one pass), prefix_sharing (yes, no); for texts that are
+    written: batch_rows (most at once), chat (no, yes: each prompt is a user's message in the model's chat template).
     """
     if not name.rest:
         raise UsageError("'hf/' needs a hub id or a folder, for example  -m hf/EleutherAI/pythia-160m .")
@@ -60,7 +62,9 @@ class _Other:
         self._dtype = given.text("dtype", "auto", _DTYPES)
         self._bos = given.text("bos", "auto", ("auto", "yes", "no"))
         self._batch_tokens = given.whole("batch_tokens", 1024, 16, 1 << 20)
+        self._batch_rows = given.whole("batch_rows", 1, 1, 1 << 16) if given.text("batch_rows", "") else None
         self._sharing = given.text("prefix_sharing", "yes", ("yes", "no")) == "yes"
+        self._chat = given.text("chat", "no", ("no", "yes")) == "yes"
 
     @cached_property
     def _device(self) -> str:
@@ -86,13 +90,15 @@ class _Other:
         return fingerprint(self._place, self._revision)
 
     def fingerprint(self) -> str:
-        parts = {
+        parts: dict[str, Any] = {
             "provider": "hf v1",
             "weights": self._weights,
             "layers": self._config.get_text_config().num_hidden_layers,
             "dtype": self._torch_dtype(),
             "bos": self._bos,
         }
+        if self._chat:
+            parts["chat"] = True
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def facts(self) -> dict[str, str]:
@@ -108,7 +114,7 @@ class _Other:
 
 
 class _Causal(_Other):
-    """A causal language model; its weights are loaded when the first score is asked for."""
+    """A causal language model; its weights are loaded, once, when the first score or text is asked for."""
 
     @cached_property
     def context_length(self) -> int | None:
@@ -119,14 +125,21 @@ class _Causal(_Other):
 
     @property
     def remarks(self) -> list[str]:
-        return self._scorer.remarks if "_scorer" in self.__dict__ else []
+        return [remark for engine in self._engines() for remark in engine.remarks]
 
     @property
     def tokens_computed(self) -> int:
-        return self._scorer.tokens_computed if "_scorer" in self.__dict__ else 0
+        return sum(engine.tokens_computed for engine in self._engines())
+
+    def _engines(self) -> list[Scorer | Writer]:
+        """Those that have been needed so far."""
+        return [self.__dict__[name] for name in ("_scorer", "_writer") if name in self.__dict__]
 
     def score(self, asks: Sequence[Ask], skip: Callable[[int], bool]) -> Iterator[Answers]:
         yield from self._scorer.score(asks, skip)  # type: ignore[misc]
+
+    def generate(self, prompts: Sequence[Prompt], skip: Callable[[int], bool]) -> Iterator[Completions]:
+        yield from self._writer.write(prompts, skip)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return self._encoder.count(texts)
@@ -143,7 +156,19 @@ class _Causal(_Other):
         from gnomon.models._tree import Budget
 
         encoder = self._encoder  # before the weights: a model without a tokenizer fails early
-        return Scorer(self._load(), encoder, Budget(tokens=self._batch_tokens), self._sharing)
+        return Scorer(self._network, encoder, Budget(tokens=self._batch_tokens), self._sharing)
+
+    @cached_property
+    def _writer(self) -> Writer:
+        from gnomon.models._writer import Writer
+        from gnomon.models._writer_text import PromptEncoder
+
+        prompts = PromptEncoder(self._encoder, self._chat)  # before the weights, as above
+        return Writer(self._network, prompts, self._batch_rows, self._batch_tokens)
+
+    @cached_property
+    def _network(self) -> Any:
+        return self._load()
 
     def _load(self) -> Any:
         import torch

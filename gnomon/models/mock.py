@@ -9,14 +9,23 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
-from gnomon.asks import Ask, Failed, Scored
+from gnomon.asks import Ask, Completion, Failed, Highlighted, Passage, Prompt, Scored, Span
 from gnomon.errors import UsageError
-from gnomon.models._model import Answers, Arguments, Model, ModelName
+from gnomon.models._model import Answers, Arguments, Best, Completions, Highlightings, Model, ModelName
 from gnomon.registry import did_you_mean
 
 _BATCH = 512
+
+
+def _batches(count: int, skip: Callable[[int], bool]) -> Iterator[list[int]]:
+    """Indices below `count` that are not skipped, in batches of which none is empty."""
+    for low in range(0, count, _BATCH):
+        if wanted := [index for index in range(low, min(low + _BATCH, count)) if not skip(index)]:
+            yield wanted
 
 
 class Uniform:
@@ -38,54 +47,117 @@ class Uniform:
         return [len(text.split()) for text in texts]
 
     def score(self, asks: Sequence[Ask], skip: Callable[[int], bool]) -> Iterator[Answers]:
-        for low in range(0, len(asks), _BATCH):
-            wanted = [index for index in range(low, min(low + _BATCH, len(asks))) if not skip(index)]
-            if wanted:
-                yield [(index, self._answer(index, asks[index])) for index in wanted]
+        for wanted in _batches(len(asks), skip):
+            yield [(index, self._answer(index, asks[index])) for index in wanted]
 
     def _answer(self, index: int, ask: Ask) -> Scored | Failed:
         share = -math.log(len(ask.continuations))
         return Scored((share,) * len(ask.continuations), (1,) * len(ask.continuations))
 
 
-class Oracle(Uniform):
-    """Is told the right answers beforehand and gives each probability 0.9."""
+class _Able(Uniform):
+    """A mock with all abilities; a subclass says what it writes and highlights."""
+
+    def generate(self, prompts: Sequence[Prompt], skip: Callable[[int], bool]) -> Iterator[Completions]:
+        for wanted in _batches(len(prompts), skip):
+            yield [(index, self._write(index, prompts[index])) for index in wanted]
+
+    def highlight(self, passages: Sequence[Passage], skip: Callable[[int], bool]) -> Iterator[Highlightings]:
+        for wanted in _batches(len(passages), skip):
+            yield [(index, self._mark(index, passages[index])) for index in wanted]
+
+    def _write(self, index: int, prompt: Prompt) -> Completion | Failed:
+        raise NotImplementedError
+
+    def _mark(self, index: int, passage: Passage) -> Highlighted | Failed:
+        raise NotImplementedError
+
+
+def _written(text: str, prompt: Prompt) -> Completion:
+    """`text` as a model would write it under the prompt's decoding: before its first stop string, and no more words
+    than it may have tokens."""
+    ends = [at for stop in prompt.decoding.stop if (at := text.find(stop)) >= 0]
+    text = text[: min(ends, default=len(text))]
+    words = list(re.finditer(r"\S+", text))
+    if len(words) <= prompt.decoding.max_tokens:
+        return Completion(text, len(words))
+    return Completion(text[: words[prompt.decoding.max_tokens - 1].end()], prompt.decoding.max_tokens, "length")
+
+
+class Oracle(_Able):
+    """Is told the right answers beforehand: gives each probability 0.9, writes it, highlights it."""
 
     def __init__(self) -> None:
         super().__init__("mock/oracle")
-        self._best: list[int] = []
+        self._best: list[Best] = []
 
-    def tell(self, asks: Sequence[Ask], best: Sequence[int]) -> None:
+    def tell(self, asks: Sequence[Ask | Prompt | Passage], best: Sequence[Best]) -> None:
         self._best = list(best)
+
+    def _told(self, index: int, kind: type, otherwise: Any) -> Any:
+        """What it was told of one index; `otherwise` where it was told nothing."""
+        best = self._best[index] if self._best else otherwise
+        if not isinstance(best, kind):
+            raise TypeError(f"{self.name} was told {best!r} of ask {index}, where {kind.__name__} is due")
+        return best
 
     def _answer(self, index: int, ask: Ask) -> Scored | Failed:
         others = max(1, len(ask.continuations) - 1)
-        best = self._best[index] if self._best else 0
+        best = self._told(index, int, 0)
         scores = [math.log(0.9 if number == best else 0.1 / others) for number in range(len(ask.continuations))]
         return Scored(tuple(scores), (1,) * len(scores))
 
+    def _write(self, index: int, prompt: Prompt) -> Completion | Failed:
+        return _written(self._told(index, str, ""), prompt)
 
-class Flaky(Uniform):
-    """Fails a share of asks at random (`-M rate=0.1`), others each time it is asked, unless `-M seed=` fixes them."""
+    def _mark(self, index: int, passage: Passage) -> Highlighted | Failed:
+        spans = tuple(Span(start, end, 0.9) for start, end in self._told(index, tuple, ()))
+        return Highlighted(spans, none=0.1 if spans else 0.9)
+
+
+class Flaky(_Able):
+    """Fails a share of asks at random (`-M rate=0.1`), others each time it is asked, unless `-M seed=` fixes them;
+    else it does not know."""
 
     def __init__(self, rate: float, seed: int | None) -> None:
         super().__init__("mock/flaky")
         self._rate = rate
         self._random = random.Random(seed) if seed is not None else random.SystemRandom()
 
+    def _fails(self) -> Failed | None:
+        return Failed("the flaky mock failed on purpose") if self._random.random() < self._rate else None
+
     def _answer(self, index: int, ask: Ask) -> Scored | Failed:
-        if self._random.random() < self._rate:
-            return Failed("the flaky mock failed on purpose")
-        return super()._answer(index, ask)
+        return self._fails() or super()._answer(index, ask)
+
+    def _write(self, index: int, prompt: Prompt) -> Completion | Failed:
+        return self._fails() or _written("I do not know.", prompt)
+
+    def _mark(self, index: int, passage: Passage) -> Highlighted | Failed:
+        return self._fails() or Highlighted((), none=1.0)
 
 
-class Garbage(Uniform):
-    """Answers with what no model should give: NaN, probabilities above one, too few numbers, infinities."""
+class Garbage(_Able):
+    """Answers with what no model should give: NaN, probabilities above one, too few numbers, infinities, texts that are
+    none, spans outside of the passage."""
 
     def _answer(self, index: int, ask: Ask) -> Scored | Failed:
         n = len(ask.continuations)
         kinds = [(math.nan,) * n, (1.0,) * n, (-1.0,) * (n - 1), (math.inf,) * n, (-math.inf,) * n]
         return Scored(kinds[index % len(kinds)], (1,) * n)
+
+    def _write(self, index: int, prompt: Prompt) -> Completion | Failed:
+        texts: list[Any] = [None, b"bytes", 7, ["a", "list"], "\ud800"]  # the last is half a character
+        kinds: list[Any] = [*(Completion(text, 1) for text in texts), Completion("x", -1), "no completion", None]
+        found: Completion = kinds[index % len(kinds)]
+        return found
+
+    def _mark(self, index: int, passage: Passage) -> Highlighted | Failed:
+        n = len(passage.context)
+        spans = [Span(-1, n, 0.5), Span(0, n + 1, 0.5), Span(n, 0, 0.5), Span(0, n, math.nan), Span(0, n, 1.5)]
+        kinds: list[Any] = [*(Highlighted((span,), 0.5) for span in spans), Highlighted((), math.nan), None]
+        found: Highlighted = kinds[index % len(kinds)]
+        return found
 
 
 _KINDS = ("uniform", "oracle", "flaky", "garbage")

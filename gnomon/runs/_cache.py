@@ -53,6 +53,7 @@ class AnswerCache:
         >>> AnswerCache.key("one", ask) == AnswerCache.key("other", ask)
         False
         """
+        parts: list[Any]
         match ask:
             case Ask():
                 parts = ["score", ask.context, ask.continuations]
@@ -162,7 +163,11 @@ def _unpacked(value: Any) -> Kept:
         logprobs, tokens, truncated = value
         return Scored(tuple(map(float, logprobs)), tuple(map(int, tokens)), int(truncated))
     if "text" in value:
-        finish = "length" if value["finish"] == "length" else "stop"
-        return Completion(str(value["text"]), int(value["tokens"]), finish, int(value["cut"]))
+        return Completion(
+            str(value["text"]),
+            int(value["tokens"]),
+            "length" if value["finish"] == "length" else "stop",
+            int(value["cut"]),
+        )
     spans = tuple(Span(int(start), int(end), float(probability)) for start, end, probability in value["spans"])
     return Highlighted(spans, float(value["none"]), int(value["windows"]))

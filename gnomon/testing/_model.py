@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
-from gnomon.asks import Ask, Failed, Scored
-from gnomon.models import Model, Scores, abilities, load_model
+from gnomon.asks import Ask, Completion, Decoding, Failed, Prompt, Scored
+from gnomon.models import Generates, Model, Scores, abilities, load_model
 from gnomon.testing._errors import ensure
 
 __all__ = ["check_model"]
@@ -20,14 +21,28 @@ _ASKS = (
     Ask("It ends in a space: ", ("yes", "no")),
     Ask("Ünïcödé, 中文, \U0001f642:", (" \U0001f642", " ok")),
 )
+_STORY = "Once upon a time there was"
+_PROMPTS = (
+    Prompt(_STORY, Decoding(max_tokens=12)),
+    Prompt(_STORY, Decoding(max_tokens=12, stop=(" ", "e"))),
+    Prompt(_STORY, Decoding(max_tokens=1)),
+    Prompt("Two plus two is four.\n\nThree plus four is", Decoding(max_tokens=5, stop=("\n\n",))),
+    Prompt("A list of numbers: 1, 2, 3,", Decoding(max_tokens=9, temperature=1.0), seed=1),
+    Prompt("A list of numbers: 1, 2, 3,", Decoding(max_tokens=9, temperature=1.0), seed=2),
+    Prompt("A list of numbers: 1, 2, 3,", Decoding(max_tokens=9, temperature=0.7, top_p=0.9), seed=1),
+    Prompt("Ünïcödé, 中文, \U0001f642:", Decoding(max_tokens=6)),
+    Prompt("A", Decoding(max_tokens=3)),
+    Prompt("", Decoding(max_tokens=3)),
+)
 
 
 def check_model(model: str | Model, arguments: Mapping[str, str] | None = None, *, tolerance: float = 1e-4) -> None:
     """Check a model: its name and fingerprint, and what each of its abilities promises.
 
     For `score`: every wanted index exactly once, one finite log-probability <= 0 a continuation, the same numbers for
-    any order and company of asks to `tolerance`, and bit-identical numbers for any `skip`. A model that fails an ask
-    by design returns `Failed` with a message.
+    any order and company of asks to `tolerance`, and bit-identical numbers for any `skip`. For `generate`: every wanted
+    index exactly once, stop strings and `max_tokens` kept, and the same texts for any order, company and `skip`, greedy
+    or drawn with a seed. A model that fails an ask by design returns `Failed` with a message.
 
     Parameters
     ----------
@@ -36,7 +51,8 @@ def check_model(model: str | Model, arguments: Mapping[str, str] | None = None, 
     arguments : mapping
         `-M` arguments, where `model` is a name.
     tolerance : float
-        Largest difference of a log-probability between two batches; raise it for half precision.
+        Largest difference of a log-probability between two batches; raise it for half precision. Above 0.001 texts may
+        differ, too: where two tokens are nearly as likely, the rounding decides.
 
     Raises ConformanceError for a broken promise.
 
@@ -53,6 +69,9 @@ def check_model(model: str | Model, arguments: Mapping[str, str] | None = None, 
     if "score" in abilities(found):
         assert isinstance(found, Scores)
         _check_scores(found, found.name, tolerance)
+    if "generate" in abilities(found):
+        assert isinstance(found, Generates)
+        _check_generates(found, found.name, same=tolerance <= 1e-3)
 
 
 def _check_scores(model: Scores, name: str, tolerance: float) -> None:
@@ -90,9 +109,56 @@ def _check_scores(model: Scores, name: str, tolerance: float) -> None:
     ensure(_score(model, [], name) == [], f"{name}: answers to no asks")
 
 
+def _check_generates(model: Generates, name: str, same: bool) -> None:
+    whole = _all(model.generate, _PROMPTS, name)
+    for prompt, answer in zip(_PROMPTS, whole, strict=True):
+        _check_completion(prompt, answer, name)
+    others = {
+        "order": _all(model.generate, _PROMPTS[::-1], name)[::-1],
+        "company": [_all(model.generate, [prompt], name)[0] for prompt in _PROMPTS],
+        "being asked together with itself": _all(model.generate, _PROMPTS * 2, name)[len(_PROMPTS) :],
+    }
+    skipped = {0, 3}
+    some = dict(pair for batch in model.generate(_PROMPTS, skipped.__contains__) for pair in batch)
+    ensure(
+        set(some) == set(range(len(_PROMPTS))) - skipped,
+        f"{name}: with prompts {skipped} skipped, {sorted(some)} were answered",
+    )
+    others["skipping other prompts"] = [some.get(index, answer) for index, answer in enumerate(whole)]
+    for what, answers in others.items():
+        for prompt, one, two in zip(_PROMPTS, whole, answers, strict=True):
+            both = isinstance(one, Completion) and isinstance(two, Completion)
+            ensure(not (both and same) or one == two, f"{name}: {what} changes the text after {prompt!r}")
+    ensure(_all(model.generate, [], name) == [], f"{name}: completions of no prompts")
+
+
+def _check_completion(prompt: Prompt, answer: object, name: str) -> None:
+    if isinstance(answer, Failed):
+        ensure(bool(answer.message), f"{name}: a failure without a message")
+        return
+    ensure(
+        isinstance(answer, Completion) and isinstance(answer.text, str), f"{name}: {answer!r} is no text for {prompt!r}"
+    )
+    assert isinstance(answer, Completion)
+    ensure(
+        0 <= answer.tokens <= prompt.decoding.max_tokens and answer.truncated >= 0,
+        f"{name}: {answer.tokens} tokens, {answer.truncated} cut, for {prompt!r}",
+    )
+    ensure(answer.finish in ("stop", "length"), f"{name}: finish={answer.finish!r} for {prompt!r}")
+    found = [stop for stop in prompt.decoding.stop if stop in answer.text]
+    ensure(not found, f"{name}: the stop strings {found} are in the text after {prompt!r}")
+    with_text = answer.text.encode("utf-8", "ignore").decode() == answer.text
+    ensure(with_text, f"{name}: the text after {prompt!r} is no Unicode that can be written to a file")
+
+
 def _score(model: Scores, asks: Sequence[Ask], name: str) -> list[Scored | Failed]:
-    found: dict[int, Scored | Failed] = {}
-    for batch in model.score(asks, lambda index: False):
+    return _all(model.score, asks, name)
+
+
+def _all(ask: Callable[[Any, Callable[[int], bool]], Iterator[Any]], asks: Sequence[Any], name: str) -> list[Any]:
+    """What a model answers, in order; every index must come exactly once."""
+    found: dict[int, Any] = {}
+    for batch in ask(asks, lambda index: False):
         for index, answer in batch:
             ensure(index not in found, f"{name}: index {index} was answered twice")
             found[index] = answer

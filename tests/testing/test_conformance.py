@@ -7,9 +7,9 @@ import math
 
 import pytest
 
-from gnomon.asks import Failed, Scored
+from gnomon.asks import Completion, Failed, Scored
 from gnomon.models import load_model, providers
-from gnomon.models.mock import Uniform
+from gnomon.models.mock import Oracle, Uniform
 from gnomon.tasks import load_task, registry
 from gnomon.testing import ConformanceError, check_model, check_task
 
@@ -17,7 +17,7 @@ SHIPPED = ["mock/uniform", "mock/oracle", "mock/flaky"]
 
 
 def test_every_registered_task_is_checked_here():
-    assert set(registry.names()) == {"facts", "mmlu", "ethics"}
+    assert set(registry.names()) == {"facts", "mmlu", "ethics", "math", "apps", "humaneval", "cuad"}
 
 
 def test_facts_conform():
@@ -25,9 +25,19 @@ def test_facts_conform():
 
 
 @pytest.mark.realdata
-@pytest.mark.parametrize("name", ["mmlu", "ethics"])
-def test_tasks_of_the_papers_conform(name, release):
-    check_task(load_task(name, {"data": str(release(name))}), most=40)
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("mmlu", {}),
+        ("ethics", {}),
+        ("math", {}),
+        ("apps", {"subsets": "interview", "counts": "any"}),
+        ("humaneval", {}),
+        ("cuad", {"split": "all"}),
+    ],
+)
+def test_tasks_of_the_papers_conform(name, more, release):
+    check_task(load_task(name, {"data": str(release(name)), **more}), most=40)
 
 
 def test_every_provider_is_checked_here():
@@ -85,6 +95,70 @@ class Broken(Uniform):
 def test_a_model_that_breaks_a_promise_is_named(fault):
     with pytest.raises(ConformanceError, match="mock/broken"):
         check_model(Broken(fault))
+
+
+class Babbling(Oracle):
+    """Writes a word of its prompt again and again, and breaks one promise at a time."""
+
+    def __init__(self, fault):
+        super().__init__()
+        self.name, self.fault, self.calls = "mock/babbling", fault, 0
+
+    def _write(self, index, prompt):
+        self.calls += 1
+        few = min(3, prompt.decoding.max_tokens)
+        text = "x" * few
+        match self.fault:
+            case "stops":
+                text = "one two"
+            case "limit":
+                few = prompt.decoding.max_tokens + 1
+            case "negative":
+                few = -1
+            case "order":
+                text = f"x{index}"
+            case "again":
+                text = f"x{self.calls}"
+            case "surrogate":
+                text = "\ud800"
+            case "silent":
+                return Failed("")
+            case "type":
+                return text
+            case "finish":
+                return Completion(text, few, "end")
+        return Completion(text, few)
+
+    def generate(self, prompts, skip):
+        if self.fault == "skip":
+            skip = lambda index: False  # noqa: E731
+        for batch in super().generate(prompts, skip):
+            if self.fault == "company":
+                batch = [(i, dataclasses.replace(a, text="x" * len(prompts))) for i, a in batch]
+            if self.fault == "missing":
+                batch = batch[1:]
+            if self.fault == "twice":
+                batch = [*batch, batch[0]]
+            yield batch
+
+
+def test_a_model_that_writes_and_keeps_every_promise_conforms():
+    check_model(Babbling("none"))
+
+
+FAULTS = "stops limit negative order again surrogate silent type finish skip company missing twice".split()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_model_that_writes_and_breaks_a_promise_is_named(fault):
+    with pytest.raises(ConformanceError, match="mock/babbling"):
+        check_model(Babbling(fault))
+
+
+def test_in_half_precision_texts_may_depend_on_company():
+    check_model(Babbling("company"), tolerance=0.1)
+    with pytest.raises(ConformanceError, match="mock/babbling: company changes the text after Prompt"):
+        check_model(Babbling("company"))
 
 
 def test_a_task_whose_reader_is_upside_down_is_named():
