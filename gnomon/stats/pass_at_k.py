@@ -63,7 +63,7 @@ def pass_at_k(n: int, c: int, k: int) -> float:
     """
     n, c, k = natural(n, "n", least=1), natural(c, "c", least=0), natural(k, "k", least=1)
     if c > n:
-        raise UsageError(f"c is {c}, and only n = {n} programs were drawn.", hint="c counts the right ones among the n.")
+        raise UsageError(f"c is {c}, and only n = {n} programs were drawn.", hint="c counts the right ones among n.")
     if k > n:
         raise UsageError(
             f"pass@{k} cannot be told from {n} programs a problem.", hint=f"Draw at least {k}, or ask for k up to {n}."

@@ -146,7 +146,21 @@ def test_a_model_that_writes_and_keeps_every_promise_conforms():
     check_model(Babbling("none"))
 
 
-FAULTS = "stops limit negative order again surrogate silent type finish skip company missing twice".split()
+FAULTS = [
+    "stops",
+    "limit",
+    "negative",
+    "order",
+    "again",
+    "surrogate",
+    "silent",
+    "type",
+    "finish",
+    "skip",
+    "company",
+    "missing",
+    "twice",
+]
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -76,18 +76,21 @@ def _load(program: str, name: str | None) -> Callable[..., Any]:
 
 
 def _call(code: Callable[[], Any], given: Any) -> None:
-    """Call `code` on an input. The object that was standard input at first only loses its reading methods; the one that is
-    standard input now is a text in memory, and every `open` gives the same text."""
+    """Call `code` on an input. The object that was standard input at first gets other reading methods, and no more; the
+    one that is standard input now is a text in memory; and every `open` gives the same text."""
     lines = iter(given.split("\n"))
+    readers: dict[str, Any] = {
+        "read": lambda *_: given,
+        "readlines": lambda *_: given.split("\n"),
+        "readline": lambda *_: next(lines),
+    }
     with (
-        mock.patch.object(sys.stdin, "read", lambda *args: given),
-        mock.patch.object(sys.stdin, "readlines", lambda *args: given.split("\n")),
-        mock.patch.object(sys.stdin, "readline", lambda *args: next(lines)),
+        mock.patch.multiple(sys.stdin, **readers),
         mock.patch.object(sys, "stdin", io.StringIO(given)),
         mock.patch("builtins.open", mock.mock_open(read_data=given)),
+        contextlib.suppress(SystemExit),
     ):
-        with contextlib.suppress(SystemExit):
-            code()
+        code()
 
 
 def _stdio_case(code: Callable[[], Any], given: Any) -> list[Any]:

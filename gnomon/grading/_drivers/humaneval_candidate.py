@@ -24,7 +24,7 @@ class _WriteOnly(io.StringIO):
     def read(self, *args: Any) -> NoReturn:
         raise OSError
 
-    readline = readlines = read  # type: ignore[assignment]
+    readline = readlines = read
 
     def readable(self) -> bool:
         return False

@@ -3,19 +3,15 @@ may use without importing them. Does not belong here: how it is run."""
 
 from __future__ import annotations
 
-import math
-
 __all__ = ["PRELUDE"]
 
-_MATH = "sqrt sin cos tan ceil fabs floor gcd exp log log2".split()
-assert all(hasattr(math, name) for name in _MATH)
-PRELUDE = f"""\
+PRELUDE = """\
 import sys, time, itertools, collections, math, fractions, random, heapq
 import numpy as np
 from itertools import accumulate, product, permutations, combinations
 from collections import Counter, OrderedDict, deque, defaultdict, ChainMap
 from functools import lru_cache
-from math import {", ".join(_MATH)}
+from math import sqrt, sin, cos, tan, ceil, fabs, floor, gcd, exp, log, log2
 from typing import List, Tuple
 from heapq import *
 """

@@ -6,7 +6,8 @@ program could have written, truth values apart.
 
 Text, truth values, None, lists, short integers and finite floats are themselves. All else is an object with one key::
 
-    {"int": "-ff"}  {"float": "nan"}  {"complex": [1.0, 2.0]}  {"bytes": "00ff"}  {"fraction": [1, 3]}  {"decimal": "1.50"}
+    {"int": "-ff"}  {"float": "nan"}  {"complex": [1.0, 2.0]}  {"bytes": "00ff"}
+    {"fraction": [1, 3]}  {"decimal": "1.50"}
     {"tuple": [...]}  {"set": [...]}  {"frozenset": [...]}  {"deque": [...]}  {"dict": [[key, value], ...]}
     {"array": [dtype, shape, bytes]}  {"scalar": [dtype, bytes]}          of numpy
     {"opaque": [type name, truth value]}                                   anything else, equal to itself alone
@@ -26,15 +27,15 @@ __all__ = ["Opaque", "WireError", "decode", "encode"]
 
 _SHORT = 1 << 63
 _KINDS = "biufcUS"
-_GROUPS: list[tuple[str, type]] = [
+_GROUPS: list[tuple[str, Any]] = [
     ("list", list),
     ("tuple", tuple),
     ("set", set),
     ("frozenset", frozenset),
     ("deque", collections.deque),
 ]
-# What is equal to a dict with the same entries, though it says so in words of its own.
-_DICTS = (dict, collections.OrderedDict, collections.Counter, collections.defaultdict)
+# A dict, and what is equal to a dict with the same entries though it says so in words of its own.
+_DICTS: list[Any] = [dict.__eq__, collections.OrderedDict.__eq__, collections.Counter.__eq__]
 
 
 class WireError(ValueError):
@@ -90,20 +91,18 @@ def _encode(value: Any) -> Any:
     return _less_common(value, kind)
 
 
-def _less_common(value: Any, kind: type) -> Any:
+def _less_common(value: Any, kind: Any) -> Any:
     """Types seldom seen, and subclasses that compare as the type they come from."""
-    if isinstance(value, dict) and kind.__eq__ in [one.__eq__ for one in _DICTS]:
+    if isinstance(value, dict) and kind.__eq__ in _DICTS:
         return {"dict": [[_encode(key), _encode(one)] for key, one in dict.items(value)]}
     for name, base in _GROUPS:
         if isinstance(value, base) and kind.__eq__ is base.__eq__:
             parts = [_encode(one) for one in base.__iter__(value)]
             return parts if base is list else {name: parts}
-    if isinstance(value, str) and kind.__eq__ is str.__eq__:
-        return str.__str__(value)
-    if isinstance(value, int) and kind.__eq__ is int.__eq__:
-        return _encode(int.__add__(value, 0))
-    if isinstance(value, float) and kind.__eq__ is float.__eq__:
-        return _encode(float.__add__(value, 0.0))
+    plain: Any
+    for plain, base in ((str.__str__, str), (int.__int__, int), (float.__float__, float)):
+        if isinstance(value, base) and kind.__eq__ is base.__eq__:
+            return _encode(plain(value))
     if kind is complex:
         return {"complex": [_encode(value.real), _encode(value.imag)]}
     if kind is bytes or kind is bytearray:
@@ -222,7 +221,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "set": lambda inner: set(_parts(inner)),
     "frozenset": lambda inner: frozenset(_parts(inner)),
     "deque": lambda inner: collections.deque(_parts(inner)),
-    "dict": lambda inner: {key: value for key, value in map(_parts, inner)},
+    "dict": lambda inner: dict(map(_parts, inner)),
     "array": _array,
     "scalar": _scalar,
     "opaque": _opaque_from,

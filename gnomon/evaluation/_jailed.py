@@ -1,0 +1,234 @@
+"""Programs go into jails, verdicts come out: `grading/programs.py` says what is run and judges it, `sandbox/` runs it.
+
+Belongs here: what joins the two, on all cores. Does not belong here: any rule of judging, records, numbers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from gnomon.errors import UsageError
+from gnomon.grading import programs as judging
+from gnomon.grading.programs import Cases, HumanEvalProblem, Run, Verdict, Word
+from gnomon.sandbox import Ended, Job, JailKind, Limits, Outcome, Pool, Session, Worker
+
+__all__ = ["GRADERS", "MEMORY", "Problem", "grade_programs"]
+
+Which = Literal["apps", "humaneval"]
+Problem = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
+"""What `Task.cases` gives, or what gives it when it is needed: test cases are large."""
+
+GRADERS: Mapping[str, tuple[str, ...]] = {"apps": ("official", "corrected"), "humaneval": ("official",)}
+"""The graders of each kind of problem, the release's own first."""
+
+MEMORY = 1 << 30
+"""Bytes of address space that a program may use."""
+_OUTPUT = 64 << 20
+_GRACE = 1.0  # seconds that the last answer of a program may be under way
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """One program of one problem, and the places in the problem's list of programs where it stands."""
+
+    index: int
+    problem: Cases | HumanEvalProblem
+    program: str
+    places: tuple[int, ...]
+
+
+def grade_programs(
+    work: Sequence[tuple[Problem, Sequence[str]]],
+    kind: JailKind | None,
+    which: Which,
+    graders: Sequence[str] | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    workers: int | None = None,
+) -> Iterator[tuple[int, list[dict[str, Verdict]]]]:
+    """Grade the programs of many problems in jails, on all cores.
+
+    Parameters
+    ----------
+    work : sequence of (problem, programs)
+        `problem` is what the task's `cases` gives for an item, or a function without arguments that gives it; it is
+        called a little ahead of its turn, in the caller's thread. For HumanEval a program is a completion. A program
+        that stands in one list several times is run once.
+    kind : JailKind or None
+        From `gnomon.sandbox.find_jail`; None finds one.
+    which : {"apps", "humaneval"}
+    graders : sequence of str or None
+        Of `GRADERS[which]`; None takes all.
+    progress : callable (done, total)
+        Called in the caller's thread, with numbers of programs.
+    workers : int or None
+        How many programs run at the same time; None takes one a core.
+
+    Yields
+    ------
+    (int, list of dict)
+        The problem's place in `work`, as soon as all its programs are graded, and for each program a verdict by each
+        grader. Look at `Verdict.graded` before counting: a jail that failed gives no verdict.
+
+    Raises
+    ------
+    UsageError
+        For an unknown grader, or where the jail has no numpy, which every program of APPS is given.
+    DataError
+        For a problem that cannot be read.
+    """
+    names = tuple(graders) if graders is not None else GRADERS[which]
+    for name in names:
+        if name not in GRADERS[which]:
+            raise UsageError(f"{which} has no grader '{name}'.", hint=f"Known: {', '.join(GRADERS[which])}.")
+    return _graded(work, kind, which, names, progress, workers)
+
+
+def _graded(
+    work: Sequence[tuple[Problem, Sequence[str]]],
+    kind: JailKind | None,
+    which: Which,
+    graders: tuple[str, ...],
+    progress: Callable[[int, int], None],
+    workers: int | None,
+) -> Iterator[tuple[int, list[dict[str, Verdict]]]]:
+    total, done = sum(len(programs) for _, programs in work), 0
+    found: dict[int, list[dict[str, Verdict]]] = {}
+    left = {index: len(programs) for index, (_, programs) in enumerate(work)}
+    units: list[_Unit] = []  # in the order in which they are handed out, which is how the pool numbers them
+
+    def hand_out() -> Iterator[_Unit]:
+        for index, (problem, programs) in enumerate(work):
+            if programs:
+                found[index] = [{} for _ in programs]
+                for unit in _units(index, problem, programs, which):
+                    units.append(unit)
+                    yield unit
+
+    def grade(worker: Worker, unit: _Unit) -> dict[str, Verdict]:
+        if isinstance(unit.problem, Cases):
+            return {name: _APPS[name](worker, unit.problem, unit.program) for name in graders}
+        return {name: _humaneval(worker, unit.problem, unit.program) for name in graders}
+
+    for index in [index for index, count in left.items() if not count]:
+        yield index, []
+    with Pool(kind, workers) as pool:
+        if which == "apps" and total and not pool.kind.facts["numpy"]:
+            raise UsageError(
+                f"the jail has no numpy ({pool.kind.describe()}), which programs of APPS may use without importing it.",
+                hint="Use another kind of jail, or install numpy for the Python inside.",
+            )
+        with closing(pool.each(hand_out(), grade)) as results:  # type: ignore[type-var]
+            for number, verdicts in results:
+                unit = units[number]
+                units[number] = None  # type: ignore[call-overload]
+                for place in unit.places:
+                    found[unit.index][place] = verdicts
+                done += len(unit.places)
+                left[unit.index] -= len(unit.places)
+                progress(done, total)
+                if not left[unit.index]:
+                    yield unit.index, found.pop(unit.index)
+
+
+def _units(index: int, problem: Problem, programs: Sequence[str], which: Which) -> list[_Unit]:
+    row = problem() if callable(problem) else problem
+    where = str(row.get("where", f"problem {index}"))
+    read: Cases | HumanEvalProblem
+    if which == "apps":
+        read = judging.parse_cases(row["input_output"], where)
+    else:
+        read = judging.parse_humaneval(row, where)
+    places: dict[str, list[int]] = {}
+    for place, program in enumerate(programs):
+        places.setdefault(program, []).append(place)
+    return [_Unit(index, read, program, tuple(at)) for program, at in places.items()]
+
+
+# --------------------------------------------------------------------------------------------------------------- APPS
+
+
+def _job(run: Run) -> Job:
+    return Job(run.driver, run.payload, run.stdin, Limits(seconds=run.seconds, memory=MEMORY, output=_OUTPUT))
+
+
+def _apps_official(worker: Worker, cases: Cases, program: str) -> Verdict:
+    return judging.official_verdict(cases, worker.jail.run(_job(judging.official_run(program, cases))))
+
+
+def _apps_corrected(worker: Worker, cases: Cases, program: str) -> Verdict:
+    words: list[Word] = []
+    message, seconds = "", 0.0
+    for index in range(cases.judged):
+        outcome = worker.jail.run(_job(judging.corrected_run(program, cases, index)))
+        words.append(judging.corrected_word(cases, index, outcome))
+        seconds += outcome.seconds
+        if words[-1] != "passed":
+            message = message or judging.corrected_message(words[-1], index, outcome)
+        rest = cases.judged - len(words)
+        if words[-1] == "harness":
+            break
+        if words[-1] == "load error" and index == 0:  # it is the same text every time
+            words += ["load error"] * rest
+            break
+        if words.count("timeout") == judging.PATIENCE:
+            words += ["timeout"] * rest
+            break
+    return judging.corrected_verdict(words, message, seconds)
+
+
+_APPS: Mapping[str, Callable[[Worker, Cases, str], Verdict]] = {
+    "official": _apps_official,
+    "corrected": _apps_corrected,
+}
+
+
+# ---------------------------------------------------------------------------------------------------------- HumanEval
+
+
+def _humaneval(worker: Worker, problem: HumanEvalProblem, completion: str) -> Verdict:
+    verdict = _check(worker, problem, completion)
+    return verdict if verdict.graded else _check(worker, problem, completion)  # a session is not repeated by itself
+
+
+def _check(worker: Worker, problem: HumanEvalProblem, completion: str) -> Verdict:
+    """Let the checker, in one jail, call the candidate, in another, until one of them has come to an end."""
+    candidate_run, checker_run = judging.humaneval_runs(problem, completion)
+    began = time.monotonic()
+    # The checker first: where its jail must be started, the candidate's clock does not run yet.
+    with worker.other.talk(_job(checker_run)) as checker:
+        with worker.jail.talk(_job(candidate_run)) as candidate:
+            began = time.monotonic()
+            word, message = _converse(checker, candidate, began + candidate_run.seconds + _GRACE)
+    return judging.humaneval_verdict(word, message, time.monotonic() - began)
+
+
+def _converse(checker: Session, candidate: Session, deadline: float) -> tuple[Word, str]:
+    try:
+        first = candidate.receive()
+    except Ended as ended:
+        return judging.humaneval_ended(ended.outcome)
+    if not judging.said(first, "ready", 1):
+        return "load error", judging.exception_text(first)
+    raised = False
+    while True:
+        try:
+            asked = checker.receive(max(0.0, deadline - time.monotonic()))
+        except Ended as ended:
+            # The checker runs trusted code: late is what it was given to compare, anything else is our failure.
+            late = ended.outcome.status == "timeout"
+            return ("timeout", "") if late else ("harness", f"the checker ended: {ended.outcome.message}")
+        if not judging.said(asked, "call", 3):
+            return judging.humaneval_word(asked, raised)
+        candidate.send(asked)
+        try:
+            reply = candidate.receive()
+        except Ended as ended:
+            return judging.humaneval_ended(ended.outcome)
+        raised = judging.said(reply, "raised", 3)
+        if not raised and not judging.said(reply, "value", 2):
+            return "error", "what it answered cannot be read"
+        checker.send(reply)
