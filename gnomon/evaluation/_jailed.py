@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from gnomon.errors import UsageError
 from gnomon.grading import programs as judging
 from gnomon.grading.programs import Cases, HumanEvalProblem, Run, Verdict, Word
-from gnomon.sandbox import Ended, Job, JailKind, Limits, Outcome, Pool, Session, Worker
+from gnomon.sandbox import Ended, JailKind, Job, Limits, Pool, Session, Worker
 
 __all__ = ["GRADERS", "MEMORY", "Problem", "grade_programs"]
 
@@ -98,15 +97,13 @@ def _graded(
     total, done = sum(len(programs) for _, programs in work), 0
     found: dict[int, list[dict[str, Verdict]]] = {}
     left = {index: len(programs) for index, (_, programs) in enumerate(work)}
-    units: list[_Unit] = []  # in the order in which they are handed out, which is how the pool numbers them
+    units: dict[int, _Unit] = {}  # what is being worked on, under the number that the pool gives it
 
     def hand_out() -> Iterator[_Unit]:
-        for index, (problem, programs) in enumerate(work):
-            if programs:
-                found[index] = [{} for _ in programs]
-                for unit in _units(index, problem, programs, which):
-                    units.append(unit)
-                    yield unit
+        for number, unit in enumerate(_units(work, which)):
+            units[number] = unit
+            found.setdefault(unit.index, [{} for _ in work[unit.index][1]])
+            yield unit
 
     def grade(worker: Worker, unit: _Unit) -> dict[str, Verdict]:
         if isinstance(unit.problem, Cases):
@@ -121,38 +118,41 @@ def _graded(
                 f"the jail has no numpy ({pool.kind.describe()}), which programs of APPS may use without importing it.",
                 hint="Use another kind of jail, or install numpy for the Python inside.",
             )
-        with closing(pool.each(hand_out(), grade)) as results:  # type: ignore[type-var]
-            for number, verdicts in results:
-                unit = units[number]
-                units[number] = None  # type: ignore[call-overload]
-                for place in unit.places:
-                    found[unit.index][place] = verdicts
-                done += len(unit.places)
-                left[unit.index] -= len(unit.places)
-                progress(done, total)
-                if not left[unit.index]:
-                    yield unit.index, found.pop(unit.index)
+        for number, verdicts in pool.each(hand_out(), grade):
+            unit = units.pop(number)
+            for place in unit.places:
+                found[unit.index][place] = verdicts
+            done += len(unit.places)
+            left[unit.index] -= len(unit.places)
+            progress(done, total)
+            if not left[unit.index]:
+                yield unit.index, found.pop(unit.index)
 
 
-def _units(index: int, problem: Problem, programs: Sequence[str], which: Which) -> list[_Unit]:
-    row = problem() if callable(problem) else problem
-    where = str(row.get("where", f"problem {index}"))
-    read: Cases | HumanEvalProblem
-    if which == "apps":
-        read = judging.parse_cases(row["input_output"], where)
-    else:
-        read = judging.parse_humaneval(row, where)
-    places: dict[str, list[int]] = {}
-    for place, program in enumerate(programs):
-        places.setdefault(program, []).append(place)
-    return [_Unit(index, read, program, tuple(at)) for program, at in places.items()]
+def _units(work: Sequence[tuple[Problem, Sequence[str]]], which: Which) -> Iterator[_Unit]:
+    for index, (problem, programs) in enumerate(work):
+        if not programs:
+            continue
+        row = problem() if callable(problem) else problem
+        where = str(row.get("where", f"problem {index}"))
+        parsed = _PARSERS[which](row, where)
+        places: dict[str, list[int]] = {}
+        for place, program in enumerate(programs):
+            places.setdefault(program, []).append(place)
+        for program, at in places.items():
+            yield _Unit(index, parsed, program, tuple(at))
 
+
+_PARSERS: Mapping[str, Callable[[Mapping[str, Any], str], Cases | HumanEvalProblem]] = {
+    "apps": lambda row, where: judging.parse_cases(row["input_output"], where),
+    "humaneval": judging.parse_humaneval,
+}
 
 # --------------------------------------------------------------------------------------------------------------- APPS
 
 
 def _job(run: Run) -> Job:
-    return Job(run.driver, run.payload, run.stdin, Limits(seconds=run.seconds, memory=MEMORY, output=_OUTPUT))
+    return Job(run.driver, dict(run.payload), run.stdin, Limits(seconds=run.seconds, memory=MEMORY, output=_OUTPUT))
 
 
 def _apps_official(worker: Worker, cases: Cases, program: str) -> Verdict:
@@ -177,7 +177,7 @@ def _apps_corrected(worker: Worker, cases: Cases, program: str) -> Verdict:
         if words.count("timeout") == judging.PATIENCE:
             words += ["timeout"] * rest
             break
-    return judging.corrected_verdict(words, message, seconds)
+    return judging.verdict_of(words, message, seconds)
 
 
 _APPS: Mapping[str, Callable[[Worker, Cases, str], Verdict]] = {
@@ -199,11 +199,10 @@ def _check(worker: Worker, problem: HumanEvalProblem, completion: str) -> Verdic
     candidate_run, checker_run = judging.humaneval_runs(problem, completion)
     began = time.monotonic()
     # The checker first: where its jail must be started, the candidate's clock does not run yet.
-    with worker.other.talk(_job(checker_run)) as checker:
-        with worker.jail.talk(_job(candidate_run)) as candidate:
-            began = time.monotonic()
-            word, message = _converse(checker, candidate, began + candidate_run.seconds + _GRACE)
-    return judging.humaneval_verdict(word, message, time.monotonic() - began)
+    with worker.other.talk(_job(checker_run)) as checker, worker.jail.talk(_job(candidate_run)) as candidate:
+        began = time.monotonic()
+        word, message = _converse(checker, candidate, began + candidate_run.seconds + _GRACE)
+    return judging.verdict_of([word], message, time.monotonic() - began)
 
 
 def _converse(checker: Session, candidate: Session, deadline: float) -> tuple[Word, str]:
@@ -213,14 +212,12 @@ def _converse(checker: Session, candidate: Session, deadline: float) -> tuple[Wo
         return judging.humaneval_ended(ended.outcome)
     if not judging.said(first, "ready", 1):
         return "load error", judging.exception_text(first)
-    raised = False
+    raised = answered = False
     while True:
         try:
             asked = checker.receive(max(0.0, deadline - time.monotonic()))
         except Ended as ended:
-            # The checker runs trusted code: late is what it was given to compare, anything else is our failure.
-            late = ended.outcome.status == "timeout"
-            return ("timeout", "") if late else ("harness", f"the checker ended: {ended.outcome.message}")
+            return judging.humaneval_ended(ended.outcome, of_checker=True, answered=answered)
         if not judging.said(asked, "call", 3):
             return judging.humaneval_word(asked, raised)
         candidate.send(asked)
@@ -232,3 +229,4 @@ def _converse(checker: Session, candidate: Session, deadline: float) -> tuple[Wo
         if not raised and not judging.said(reply, "value", 2):
             return "error", "what it answered cannot be read"
         checker.send(reply)
+        answered = True

@@ -28,6 +28,8 @@ __all__ = ["Appender", "Asked", "Kind", "Progress", "Settings", "Work", "read_se
 Progress = Callable[[int, int], None]
 Appender = Callable[[Sequence[Record]], None]
 
+_DECODING = ("temperature", "top_p", "max_tokens")
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -65,12 +67,17 @@ class Settings:
             top_p=usual.top_p if self.top_p is None else self.top_p,
         )
 
+    def beyond(self, usual: Decoding) -> Settings:
+        """These settings less what the protocol's own decoding says anyway: said or not, it is the same run."""
+        same = {name: None for name in _DECODING if getattr(self, name) == getattr(usual, name)}
+        return dataclasses.replace(self, **same)  # type: ignore[arg-type]
+
     def spec(self) -> dict[str, Any]:
         """What belongs to the run's identity; nothing where nothing differs from the protocol."""
         usual = Settings()
         given = {
             name: value
-            for name in ("samples", "temperature", "top_p", "max_tokens", "grader")
+            for name in ("samples", *_DECODING, "grader")
             if (value := getattr(self, name)) != getattr(usual, name)
         }
         return {**given, **({"sampling_seed": self.seed} if self.temperature else {})}

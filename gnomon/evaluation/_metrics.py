@@ -17,7 +17,7 @@ from gnomon.grading.groups import exact_match
 from gnomon.stats import clustered_macro, clustered_mean, mover, wilson
 from gnomon.tasks import Item, Metric
 
-__all__ = ["Score", "Verdict", "macro", "pooled", "score"]
+__all__ = ["Score", "Verdict", "macro", "pooled", "score", "wilson_over_groups"]
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,7 @@ def macro(parts: Sequence[tuple[Score, Sequence[Verdict]]]) -> tuple[float, Inte
         ]
         several = all(len({v.item.group for v in verdicts}) > 1 for _, verdicts in parts)
         found = clustered_macro([r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows]) if several else None
-        return value, _wilson_over_groups(
-            value, len(homes)
-        ) if found is None or found.high - found.low < 1e-9 else found
+        return value, wilson_over_groups(value, len(homes)) if found is None or found.high - found.low < 1e-9 else found
     weights = [1 / len(parts)] * len(parts)
     return value, mover([part.value for part, _ in parts], [part.interval for part, _ in parts], weights)
 
@@ -117,11 +115,11 @@ def _accuracy_interval(values: Sequence[float], groups: Sequence[str]) -> Interv
         return wilson(right, len(values))
     found = clustered_mean(values, groups) if distinct > 1 else None
     if found is None or found.high - found.low < 1e-9:
-        return _wilson_over_groups(right / len(values), distinct)
+        return wilson_over_groups(right / len(values), distinct)
     return found.model_copy(update={"low": max(0.0, found.low), "high": min(1.0, found.high)})
 
 
-def _wilson_over_groups(share: float, groups: int) -> Interval:
+def wilson_over_groups(share: float, groups: int) -> Interval:
     """For `share` where rows do not show how much groups differ: each group counts as one answer, rounded to either
     side."""
     right = share * groups

@@ -8,16 +8,18 @@ Belongs here: the kind "programs". Does not belong here: running (`_jailed.py`, 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from gnomon.asks import Answer, Completion
-from gnomon.blocks import Block, Column, Estimate, IntervalChart, Note, Sample, Table
+from gnomon.blocks import Block, Column, Estimate, Interval, IntervalChart, Note, Sample, Table
 from gnomon.evaluation import _summary as shared
-from gnomon.evaluation._jailed import Program, grade_programs
+from gnomon.evaluation._jailed import grade_programs
 from gnomon.evaluation._kinds import Appender, Asked, Progress, Work
+from gnomon.evaluation._metrics import wilson_over_groups
 from gnomon.evaluation._summary import GRADED, Answered, Row
+from gnomon.grading.programs import Verdict
 from gnomon.sandbox import find_jail
 from gnomon.stats import cluster_bootstrap, mean_pass_at_k, wilson
 
@@ -25,7 +27,7 @@ __all__ = ["Programs"]
 
 _KS = (1, 5, 10, 100)
 _MOST_DISAGREEMENTS = 200
-_WORDS = {True: "passed", False: "wrong", -1: "runtime error or time-out", -2: "load error"}
+_ERRORS = {"load": ("load error",), "runtime": ("error", "timeout", "memory", "output limit")}
 
 
 class Programs:
@@ -59,26 +61,14 @@ class Programs:
         left = [one for one in answered if one.record is not None and _open(one) and one.asked.item.key.get("cases", 1)]
         if not left:
             return []
-        task = work.data.task
-        assert task.cases is not None
         jail = find_jail(unsafe=work.settings.unsafe_code)
-        work_list = [(one.asked.item, _programs(work, one)) for one in left]
-        total = sum(len(programs) for _, programs in work_list)
-        done = 0
-        for index, verdicts in grade_programs(
-            work_list, task.name, jail, lambda item: task.cases(work.data.source, item)
-        ):
-            one = left[index]
-            assert one.record is not None
-            update: dict[str, Any] = {"grades": verdicts.grades}
-            if verdicts.harness:
-                update = {"status": "error", "message": verdicts.harness}
-            else:
-                own = verdicts.grades.get(work.settings.grader) or next(iter(verdicts.grades.values()))
-                update["correct"] = _right(own[0]) if len(own) == 1 else None
-            append([one.record.model_copy(update=update)])
-            done += len(work_list[index][1])
-            progress(done, total)
+        jobs = [(_cases(work, one), _programs(work, one)) for one in left]
+        which: Literal["apps", "humaneval"] = "apps" if work.data.task.name == "apps" else "humaneval"
+        progress(0, sum(len(programs) for _, programs in jobs))
+        for index, verdicts in grade_programs(jobs, jail, which, progress=progress):
+            record = left[index].record
+            assert record is not None
+            append([record.model_copy(update=_update(verdicts, work.settings.grader))])
         return [f"programs ran in: {jail.describe()}"]
 
     def summarise(self, work: Work, answered: Sequence[Answered], notes: Sequence[Note]) -> list[Block]:
@@ -113,10 +103,33 @@ def _open(one: Answered) -> bool:
     return record is not None and record.status in GRADED and "texts" in record.output and not record.grades
 
 
-def _programs(work: Work, one: Answered) -> list[Program]:
-    """The item's programs; None where nothing could be read, which passes no case."""
+def _cases(work: Work, one: Answered) -> Callable[[], Mapping[str, Any]]:
+    """What the item's programs are run on, read when it is its turn."""
+    cases = work.data.task.cases
+    assert cases is not None
+    return lambda: cases(work.data.source, one.asked.item)
+
+
+def _programs(work: Work, one: Answered) -> list[str]:
+    """The item's programs; an empty one where nothing could be read, which passes no case."""
     assert one.record is not None
-    return [work.protocol.extract(one.asked.item, text) for text in one.record.output["texts"]]
+    return [work.protocol.extract(one.asked.item, text) or "" for text in one.record.output["texts"]]
+
+
+def _update(verdicts: Sequence[Mapping[str, Verdict]], grader: str) -> dict[str, Any]:
+    """What the verdicts on an item's programs add to its record. Without a verdict there is no grade, and no 0."""
+    failed = next((one for verdict in verdicts for one in verdict.values() if not one.graded), None)
+    if failed is not None:
+        return {"status": "error", "message": f"the program could not be judged: {failed.message}"}
+    names = list(verdicts[0])
+    own = grader if grader in names else names[0]
+    update: dict[str, Any] = {
+        "grades": {name: [list(verdict[name].words) for verdict in verdicts] for name in names},
+        "correct": verdicts[0][own].passed if len(verdicts) == 1 else None,
+    }
+    if len(verdicts) == 1:
+        update["message"] = next((v.message[:500] for v in verdicts[0].values() if v.message), "")
+    return update
 
 
 def _is_graded(one: Answered) -> bool:
@@ -124,17 +137,13 @@ def _is_graded(one: Answered) -> bool:
     return record is not None and record.status in GRADED and (bool(record.grades) or record.status == "refused")
 
 
-def _right(cases: Sequence[Any]) -> bool:
+def _right(cases: Sequence[str]) -> bool:
     """Whether a program passed every case. No case, no pass: the release counts an empty list as a success."""
     return bool(cases) and all(_passed(case) for case in cases)
 
 
-def _passed(case: Any) -> bool:
-    return case is True or case == "passed"
-
-
-def _word(case: Any) -> str:
-    return str(_WORDS.get(case, case)) if isinstance(case, bool | int) else str(case)
+def _passed(case: str) -> bool:
+    return case == "passed"
 
 
 @dataclass(frozen=True)
@@ -142,7 +151,7 @@ class _Graded:
     """An item's programs, as graders found them: for each grader, for each program, the outcome of each case."""
 
     one: Answered
-    grades: Mapping[str, Sequence[Sequence[Any]]]
+    grades: Mapping[str, Sequence[Sequence[str]]]
 
     @classmethod
     def of(cls, one: Answered) -> _Graded:
@@ -170,23 +179,41 @@ def _scores(graded: Sequence[_Graded], grader: str, suffix: str, headline: bool,
     by = f" ({grader})" if several else ""
     counts = [(len(one.right(grader)), sum(one.right(grader))) for one in graded]
     least = min(n for n, _ in counts)
+    single = all(n == 1 for n, _ in counts)
+    method = "share of programs" if single else "unbiased estimate, mean over problems"
     for k in (k for k in _KS if k <= least):
-        if k > 1 and least == 1:
-            break
-        found = mean_pass_at_k([n for n, _ in counts], [c for _, c in counts], k, seed=0)
-        interval, method = found.interval, "unbiased pass@k, mean over problems; every test case must pass"
-        if all(n == 1 for n, _ in counts):
-            interval, method = wilson(sum(c for _, c in counts), len(counts)), "share of programs that pass every case"
+        value, interval = _pass_at(k, counts)
         yield Estimate(
-            name=f"pass@{k}{by}{suffix}" if least > 1 else f"strict accuracy (pass@1){by}{suffix}",
-            value=found.value,
+            name=f"strict accuracy (pass@1){by}{suffix}" if single else f"pass@{k}{by}{suffix}",
+            value=value,
             interval=interval,
             n=len(counts),
-            method=method,
+            method=f"{method}; every test case must pass",
             headline=headline,
         )
-    if any(len(cases) > 1 for one in graded for programs in one.grades.values() for cases in programs):
+    if _has_cases(graded):
         yield from _shares(graded, grader, f"{by}{suffix}", headline)
+
+
+def _pass_at(k: int, counts: Sequence[tuple[int, int]]) -> tuple[float, Interval]:
+    """pass@k over problems with (programs, right ones) each, and its interval: Wilson for one program a problem."""
+    if all(n == 1 for n, _ in counts):
+        right = sum(c for _, c in counts)
+        return right / len(counts), wilson(right, len(counts))
+    found = mean_pass_at_k([n for n, _ in counts], [c for _, c in counts], k, seed=0)
+    return found.value, _spread(found.value, found.interval, len(counts))
+
+
+def _spread(value: float, interval: Interval | None, problems: int) -> Interval:
+    """`interval`; where problems do not differ, or there is one, only their number can speak."""
+    if interval is None or interval.high - interval.low < 1e-9:
+        return wilson_over_groups(value, problems)
+    return interval
+
+
+def _has_cases(graded: Sequence[_Graded]) -> bool:
+    """Whether programs are run on several cases, so that a share of them says something."""
+    return any(len(cases) > 1 for one in graded for programs in one.grades.values() for cases in programs)
 
 
 def _shares(graded: Sequence[_Graded], grader: str, suffix: str, headline: bool) -> Iterator[Estimate]:
@@ -199,12 +226,12 @@ def _shares(graded: Sequence[_Graded], grader: str, suffix: str, headline: bool)
         rows.append((f"top-{samples} test-case average{suffix}", best, "the best program of each problem", False))
     names = [one.one.asked.item.group for one in graded]
     for name, values, method, first in rows:
-        interval = cluster_bootstrap(values, names, seed=0) if len(values) > 1 else None
         value = sum(values) / len(values)
+        interval = _spread(value, cluster_bootstrap(values, names, seed=0) if len(values) > 1 else None, len(values))
         yield Estimate(name=name, value=value, interval=interval, n=len(values), method=method, headline=first)
     programs = [cases for one in graded for cases in one.grades.get(grader, ())]
-    for what, bad in (("load", ("load error", -2)), ("runtime", ("error", "timeout", "memory", "output limit", -1))):
-        hits = sum(any(not isinstance(case, bool) and case in bad for case in cases) for cases in programs)
+    for what, bad in _ERRORS.items():
+        hits = sum(any(case in bad for case in cases) for cases in programs)
         if programs:
             yield Estimate(
                 name=f"{what} error rate{suffix}",
@@ -219,22 +246,20 @@ def _shares(graded: Sequence[_Graded], grader: str, suffix: str, headline: bool)
 def _by_subset(work: Work, graded: Sequence[_Graded], grader: str, suffix: str) -> Table:
     """One row a difficulty."""
     rows: list[Row] = []
+    cases = _has_cases(graded)
     for subset in work.data.task.subsets:
         part = [one for one in graded if one.one.asked.item.subset == subset]
         if not part:
             continue
         counts = [(len(one.right(grader)), sum(one.right(grader))) for one in part]
-        found = mean_pass_at_k([n for n, _ in counts], [c for _, c in counts], 1, seed=0)
-        interval = found.interval
-        if all(n == 1 for n, _ in counts):
-            interval = wilson(sum(c for _, c in counts), len(counts))
+        value, interval = _pass_at(1, counts)
         average = sum(sum(one.shares(grader)) / len(one.shares(grader)) for one in part) / len(part)
-        low, high = (interval.low, interval.high) if interval else (None, None)
-        programs = sum(n for n, _ in counts)
-        rows.append([subset, found.value, low, high, len(part), programs, average])
+        row: Row = [subset, value, interval.low, interval.high, len(part), sum(n for n, _ in counts)]
+        rows.append([*row, average] if cases else row)
     columns = [Column(label="subset"), *(Column(label=x, format="fraction") for x in ("pass@1", "low", "high"))]
     columns += [Column(label=x, format="integer") for x in ("problems", "programs")]
-    columns.append(Column(label="test-case average", format="fraction"))
+    if cases:
+        columns.append(Column(label="test-case average", format="fraction"))
     return Table(
         title=f"Score by subset{suffix}",
         columns=columns,
@@ -261,10 +286,10 @@ def _outcomes(graded: Sequence[_Graded], names: Sequence[str], suffix: str) -> T
     return Table(title=f"How programs ended{suffix}", columns=columns, rows=rows, headline=True)
 
 
-def _outcome(cases: Sequence[Any]) -> str:
+def _outcome(cases: Sequence[str]) -> str:
     if not cases:
         return "no case"
-    return next((_word(case) for case in cases if not _passed(case)), "passed")
+    return next((case for case in cases if not _passed(case)), "passed")
 
 
 def _disagreements(graded: Sequence[_Graded], names: Sequence[str], suffix: str) -> Iterator[Table]:
@@ -304,7 +329,7 @@ def _sample(one: Answered, grader: str) -> Sample:
         status=record.status,
         correct=_right(own[0]) if own and len(own) == 1 else None,
         prompt=prompt,
-        answer=record.message or (texts[0] if texts else ""),
+        answer="\n\n".join(filter(None, [texts[0] if texts else "", record.message])),
         target=str(item.key.get("canonical_solution", f"{item.key.get('cases', 0)} test cases")),
         verdicts=verdicts,
     )

@@ -17,6 +17,7 @@ import gzip
 import hashlib
 import json
 import re
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -63,15 +64,25 @@ class Solutions:
 
         Raises DataError for a record of no item of `every`, and where items of `wanted` have no program.
         """
-        names = {alias: item.id for item in every for alias in _aliases(item)}
+        names: dict[str, set[str]] = {}
+        for item in every:
+            for alias in _aliases(item):
+                names.setdefault(alias, set()).add(item.id)
+        prompts = {item.id: item.fields.get("prompt", "") for item in every}
         found: dict[str, list[str]] = {}
-        for number, name, programs in self._rows:
-            if name not in names:
+        for number, name, programs, prompt in self._rows:
+            meant = names.get(name, set())
+            if len(meant) > 1 and prompt:  # two functions of one name: the prompt tells which
+                meant = _nearest(prompt, {one: prompts[one] for one in meant})
+            if len(meant) != 1:  # the same number in two splits, for example
+                what = (
+                    f"the name of several items ({', '.join(sorted(meant)[:3])})" if meant else "no item of this task"
+                )
                 raise DataError(
-                    f"{self.path}, record {number}: {name!r} is no item of this task.",
+                    f"{self.path}, record {number}: {name!r} is {what}.",
                     hint=f"Items are named as {every[0].id} is, for example.",
                 )
-            found.setdefault(names[name], []).extend(programs)
+            found.setdefault(next(iter(meant)), []).extend(programs)
         missing = [item.id for item in wanted if not found.get(item.id)]
         if missing:
             shown = ", ".join(missing[:5]) + (" ..." if len(missing) > 5 else "")
@@ -91,6 +102,15 @@ class Solutions:
         return hashlib.sha256(json.dumps(self._programs[item]).encode()).hexdigest()[:16]
 
 
+def _nearest(prompt: str, candidates: Mapping[str, str]) -> set[str]:
+    """The items whose prompt has most words in common with `prompt`, which may lack examples or be worded anew."""
+    words = set(prompt.split())
+    common = {
+        item: len(words & set(text.split())) / len(words | set(text.split())) for item, text in candidates.items()
+    }
+    return {item for item, share in common.items() if share == max(common.values())}
+
+
 def _aliases(item: Item) -> Iterator[str]:
     """The names by which files call an item."""
     yield item.id
@@ -107,7 +127,7 @@ def _read(path: Path) -> bytes:
         return gzip.decompress(data) if path.suffix == ".gz" else data
     except FileNotFoundError:
         raise DataError(f"there is no file {path}.", hint="Give a file of programs with  --solutions FILE .") from None
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(
             f"{path} cannot be read: {error}.", hint="It should be a JSON file that you may read."
         ) from error
@@ -119,7 +139,8 @@ def _records(path: Path, data: bytes) -> Iterator[tuple[int, Any]]:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8: {error}.", hint="Write it as UTF-8.") from error
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    # Line feeds alone: other characters that Python takes for line ends may stand within a JSON string.
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     if not lines:
         return
     whole = _whole(text) if len(lines) == 1 or not _is_object(lines[0][1]) else None
@@ -133,7 +154,7 @@ def _records(path: Path, data: bytes) -> Iterator[tuple[int, Any]]:
         for number, line in lines:
             try:
                 yield number, json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise DataError(
                     f"{path}, record {number} is no JSON: {error}.", hint="One JSON object a line, or one for the file."
                 ) from error
@@ -146,17 +167,19 @@ def _is_object(line: str) -> bool:
 def _whole(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
-def _row(path: Path, number: int, row: Any) -> Iterator[tuple[int, str, list[str]]]:
+def _row(path: Path, number: int, row: Any) -> Iterator[tuple[int, str, list[str], str]]:
+    """Number, name, programs and, where that names the item, the prompt."""
     where = f"{path}, record {number}"
     if not isinstance(row, Mapping):
         raise DataError(f"{where} is no object but {type(row).__name__}.", hint="Give task_id and completion.")
-    named = next((str(row[key]) for key in _IDS if key in row), None)
+    named, prompt = next((str(row[key]) for key in _IDS if key in row), None), ""
     if named is None and isinstance(row.get("prompt"), str):
-        functions = _FUNCTION.findall(row["prompt"])
+        prompt = row["prompt"]
+        functions = _FUNCTION.findall(prompt)
         named = f"def {functions[-1]}" if functions else None
     if named is None:
         raise DataError(f"{where} names no item.", hint=f"Add one of {', '.join(_IDS)}.")
@@ -167,4 +190,4 @@ def _row(path: Path, number: int, row: Any) -> Iterator[tuple[int, str, list[str
         raise DataError(
             f"{where} ({named}) holds no program.", hint=f"Add a text under {_ONE[0]} or a list under {_MANY[0]}."
         )
-    yield number, named, programs
+    yield number, named, programs, prompt

@@ -263,7 +263,11 @@ def _located(answered: Sequence[Answered], suffix: str) -> Table:
     share = [value / every if every else None for value in (there, missed)]
     return Table(
         title=f"Quotes{suffix}",
-        columns=[Column(label=""), Column(label="quotes", format="integer"), Column(label="share", format="fraction")],
+        columns=[
+            Column(label="outcome"),
+            Column(label="quotes", format="integer"),
+            Column(label="share", format="fraction"),
+        ],
         rows=[["stands in the contract", there, share[0]], ["invented or changed", missed, share[1]]],
         caption="A quote may differ from the contract in white space only; what is not there counts for nothing.",
         headline=True,

@@ -6,6 +6,7 @@ kind of benchmark reads, grades and sums up (`_choice.py`, `_mathematics.py`, `_
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib
 import json
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gnomon.asks import Answer, Failed
+from gnomon.asks import Answer, Completion, Decoding, Failed, Prompt
 from gnomon.blocks import Note, Text
 from gnomon.errors import DataError, UsageError
 from gnomon.evaluation._kinds import Asked, Kind, Progress, Work, read_settings
@@ -29,7 +30,7 @@ from gnomon.models import Model, Reports, Told, load_model, require
 from gnomon.report import ReportRun, write
 from gnomon.runs import AnswerCache, Journal, Manifest, Record, Run, Unit, ask_all, surroundings
 from gnomon.runs._run import now
-from gnomon.tasks import Item, TaskData, load_task
+from gnomon.tasks import WRITING_ARGUMENTS, Item, Protocol, Task, TaskData, load_task
 
 __all__ = ["evaluate", "kind_of", "report_run"]
 
@@ -176,6 +177,8 @@ def _settle(
     name, found = data.task.protocol(protocol)
     kind = kind_of(data.task.kind)
     settings = read_settings(data.options, kind, task, request.seed, unsafe_code)
+    if (usual := _usual(data.task, found)) is not None:
+        settings = settings.beyond(usual)
     number = found.shots if shots is None else shots
     if number < 0:
         raise UsageError(f"--shots {number}: give 0 or a whole number above it.")
@@ -216,9 +219,22 @@ def _settle(
     return _Study(work, kind, model, name, number, items, spec, requests, notes)
 
 
+def _usual(task: Task, protocol: Protocol) -> Decoding | None:
+    """How the protocol writes if nothing is said; None where it writes nothing, or not always in one way."""
+    asks = [ask for item in task.examples for ask in protocol.ask(item, [])]
+    ways = {ask.decoding for ask in asks if isinstance(ask, Prompt)}
+    return ways.pop() if len(ways) == 1 else None
+
+
 def _refuse_early(work: Work, model: Model, kind: Kind) -> None:
     """What would fail after hours fails before anything is written: a missing ability, tokenizer or jail."""
     task = work.data.task
+    idle = [key for key in WRITING_ARGUMENTS if key in work.data.options]
+    if idle and (isinstance(model, Solutions) or work.protocol.ability != "generate"):
+        raise UsageError(
+            f"task argument {idle[0]}={work.data.options[idle[0]]} says how a model writes, and none writes here.",
+            hint=f"Leave out  -T {idle[0]}=... .",
+        )
     if isinstance(model, Solutions):
         if task.kind != "programs":
             hint = "Leave out  --solutions ; programs are graded for apps and humaneval."
@@ -356,15 +372,19 @@ def _open(known: Record | None, unit: Unit) -> bool:
 
 def _notes(study: _Study, prepared: Prepared, errors: int, accepted: bool) -> list[Note]:
     work = study.work
-    notes = [
-        Note(level="deviation", text=text) for text in (*work.protocol.deviations, *work.data.notes, *prepared.notes)
-    ]
+    asked = () if isinstance(study.model, Solutions) else work.protocol.deviations  # nothing was asked of a file
+    notes = [Note(level="deviation", text=text) for text in (*asked, *work.data.notes, *prepared.notes)]
     if study.shots != work.protocol.shots:
         text = (
             f"{study.shots} few-shot examples were given; the protocol '{study.protocol_name}' has "
             f"{work.protocol.shots}."
         )
         notes.append(Note(level="deviation", text=text))
+    usual = _usual(work.data.task, work.protocol)
+    for name, value in work.settings.spec().items():
+        if usual is not None and hasattr(usual, name):
+            text = f"Text was written with {name}={value:g}; the protocol '{study.protocol_name}' has "
+            notes.append(Note(level="deviation", text=f"{text}{getattr(usual, name):g}."))
     notes.extend(Note(level="info", text=text) for text in study.notes)
     if errors:
         told = (
@@ -383,6 +403,7 @@ def _unit(asked: Asked, study: _Study) -> Unit:
     item = asked.item
 
     def finish(answers: Sequence[Answer], given: str) -> Record:
+        answers = [_writable(answer) for answer in answers]
         record = Record(
             id=item.id,
             subset=item.subset,
@@ -403,6 +424,19 @@ def _unit(asked: Asked, study: _Study) -> Unit:
 
     given = study.model.input(item.id) if isinstance(study.model, Solutions) else ""
     return Unit(item.id, asked.asks, finish, given)
+
+
+def _writable(answer: Answer) -> Answer:
+    """`answer` without half surrogate pairs: JSON can bring them into a text, and no file can hold them."""
+    if isinstance(answer, Completion):
+        return dataclasses.replace(answer, text=_whole_characters(answer.text))
+    if isinstance(answer, Failed):
+        return dataclasses.replace(answer, message=_whole_characters(answer.message))
+    return answer
+
+
+def _whole_characters(text: str) -> str:
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def report_run(run: Run, manifest: Manifest | None = None, blocks: Sequence[Any] | None = None) -> ReportRun:

@@ -139,9 +139,8 @@ def _bare_head(head: str, text: str) -> str:
 
 def _is_unit(words: str) -> bool:
     """Whether a text after a number only says what is counted or measured."""
-    bare = words.strip().rstrip(".").lower().replace(".", "")
-    parts = bare.replace("/", " ").replace("-", " ").replace("'", "").split()
+    parts = words.replace(".", "").replace("/", " ").replace("-", " ").replace("'", "").split()
     return bool(parts) and all(
-        part.rstrip("23^").isalpha() and part not in _MEANINGFUL and (len(part) > 1 or words.strip() in _SINGLE)
+        part.rstrip("23^").isalpha() and part.lower() not in _MEANINGFUL and (len(part) > 1 or part in _SINGLE)
         for part in parts
     )

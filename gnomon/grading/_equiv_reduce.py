@@ -44,7 +44,7 @@ def reduce(atoms: Sequence[Atom]) -> list[Atom]:
     >>> reduce(["x", "/", ("n", 2, 1)]) == reduce([("frac", ("x",), (("n", 2, 1),))])
     True
     """
-    if len(atoms) == 1 and (type(atoms[0]) is str or atoms[0][0] != "frac"):
+    if len(atoms) == 1 and _plain(atoms[0]):
         return list(atoms)
     done: list[Atom] = []
     piece: list[Atom] = []
@@ -59,8 +59,15 @@ def reduce(atoms: Sequence[Atom]) -> list[Atom]:
     return done + _piece(piece, before, "")
 
 
+def _plain(atom: Atom) -> bool:
+    """Whether an atom on its own cannot be reduced."""
+    return atom != "*" if type(atom) is str else atom[0] != "frac"
+
+
 def _piece(piece: list[Atom], before: str, after: str) -> list[Atom]:
     """A piece between the separators `before` and `after`, which are empty at the ends of the atoms."""
+    if not piece or (len(piece) == 1 and _plain(piece[0])):
+        return piece
     opens = not before or before in _OPENING or before.startswith(r"\begin")
     closes = not after or after in _CLOSING or after.startswith(r"\end")
     terms = _terms(piece)

@@ -196,7 +196,7 @@ class Verifier:
         if self._reader is None or self._reader.is_alive():
             process.kill()  # else its output has ended, and so has it, or will at once
         try:
-            code = process.wait(timeout=5)
+            code = process.wait(timeout=1)
         except subprocess.TimeoutExpired:
             process.kill()
             code = process.wait()

@@ -53,7 +53,7 @@ class Fault:
     `again`: asking once more may help. `wait`: seconds that the server asked to be left alone.
     """
 
-    kind: Literal["unreachable", "timeout", "malformed", "status", "redirect", "too large"]
+    kind: Literal["unreachable", "broken", "timeout", "malformed", "status", "redirect", "too large"]
     message: str
     status: int = 0
     code: str = ""
@@ -260,7 +260,7 @@ class Client:
         """What `read` makes of the answer to `body` (GET where it is None), or a fault after all tries.
 
         `read` gets clean JSON and raises `Malformed` for what is no answer. `retries` and `timeout` lower
-        the client's own; without `reach`, a server that cannot be reached, or is silent, is not tried again.
+        the client's own; without `reach`, a server that cannot be connected to, or is silent, is not tried again.
         """
         seconds = self._timeout if timeout is None else min(timeout, self._timeout)
         most = self._retries if retries is None else min(retries, self._retries)
@@ -292,8 +292,10 @@ class Client:
             return Fault("timeout", f"no answer within {seconds:g} seconds", again=True)
         except httpx2.DecodingError:
             return Fault("malformed", "an answer whose compression is broken", again=True)
-        except (httpx2.HTTPError, OSError) as error:
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
             return Fault("unreachable", self._key.hide(_first_line(error)), again=True)
+        except (httpx2.HTTPError, OSError) as error:  # a kept connection may have been closed at this very moment
+            return Fault("broken", self._key.hide(_first_line(error)), again=True)
         if raw is None:
             return Fault("too large", f"an answer of more than {MOST_BYTES >> 20} MiB, which was not read")
         if 300 <= got.status_code < 400:

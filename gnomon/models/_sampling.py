@@ -51,7 +51,7 @@ def check_decoding(decoding: Decoding) -> None:
         raise UsageError(f"max_tokens={decoding.max_tokens}: a text has at least one token.", hint="Give 1 or more.")
     if not 0 <= decoding.temperature < float("inf"):
         raise UsageError(
-            f"temperature={decoding.temperature}: a temperature is a number from 0.",
+            f"temperature={decoding.temperature}: give a number of 0 or more.",
             hint="0 takes the likeliest token.",
         )
     if not 0 < decoding.top_p <= 1:
@@ -138,11 +138,17 @@ def nucleus(shares: Tensor, top_p: Tensor) -> Tensor:
     size = shares.shape[-1]
     goal = (top_p - _ROUNDING)[:, None]
     top = shares.topk(min(size, _TOP), dim=-1).values
-    if top.shape[-1] < size and not bool((top.sum(dim=-1, keepdim=True) >= goal).all()):
-        top = shares.sort(dim=-1, descending=True).values
-    before = top.cumsum(dim=-1) - top
-    count = (before < goal).sum(dim=-1, keepdim=True)
-    least = top.gather(-1, count - 1)  # probability of the last one that belongs to the set
+    least, count = _last(top, goal)
+    wide = top.sum(dim=-1) < goal[:, 0]
+    if top.shape[-1] < size and bool(wide.any()):
+        least[wide], count[wide] = _last(shares[wide].sort(dim=-1, descending=True).values, goal[wide])
     above, equal = shares > least, shares == least
     kept = above | (equal & (equal.cumsum(dim=-1) <= count - above.sum(dim=-1, keepdim=True)))
     return kept | (top_p >= 1)[:, None]
+
+
+def _last(falling: Tensor, goal: Tensor) -> tuple[Tensor, Tensor]:
+    """Of probabilities that fall along a row, how many reach `goal` together, and the least of these; (rows, 1) each."""
+    before = falling.cumsum(dim=-1) - falling
+    count = (before < goal).sum(dim=-1, keepdim=True)
+    return falling.gather(-1, count - 1), count

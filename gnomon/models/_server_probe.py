@@ -63,7 +63,7 @@ class Server:
         if error := self.end(fault, listed):
             return error
         url = self.address.url
-        if fault.kind == "unreachable":
+        if fault.kind in ("unreachable", "broken"):
             hint = "Start it, or give its address with  -M base_url=http://HOST:PORT/v1 ."
             return ModelError(f"no server answers at {url}: {fault.message}.", hint=hint)
         what = failed(fault).message

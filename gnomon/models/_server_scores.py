@@ -20,7 +20,7 @@ from gnomon.asks import Ask
 from gnomon.models._http import LEAK, Malformed
 from gnomon.models._server_text import Usage, read_usage
 
-__all__ = ["PROBES", "Beyond", "Echo", "Echoes", "beyond", "body", "judge", "read"]
+__all__ = ["PROBES", "Beyond", "Echo", "Echoes", "after", "beyond", "body", "judge", "parts", "read", "rest"]
 
 PROBES = (
     "Question: What is 2 + 2?\nAnswer: It is 4.",
@@ -30,6 +30,7 @@ PROBES = (
 
 _COMMON = "Question: What is 2 + 2?\nAnswer: It is"
 _NOISE = 0.25  # between two places of a batch at half precision; what is made up differs by far more
+_UNCLEAR = "the server's tokens cannot be laid over the text: it hides parts of characters"
 _UNKNOWN = "\ufffd".encode()
 _BYTES = re.compile(r"bytes:((?:\\x[0-9a-fA-F]{2})+)")  # OpenAI's spelling of tokens that are parts of a character
 
@@ -117,8 +118,12 @@ def _bytes(token: str) -> bytes:
     return token.encode()
 
 
-def _from_left(text: bytes, tokens: list[bytes], logprobs: list[float | None]) -> Echo | None:
-    """Lay `tokens` over `text`; one start token may stand before it, and the token that was written behind it."""
+def _from_left(text: bytes, tokens: list[bytes], logprobs: list[float | None]) -> Echo | str | None:
+    """Lay `tokens` over `text`; one start token may stand before it, and the token that was written behind it.
+
+    Some servers show the parts of a character as nothing, and the whole at one of them. At the end of the text, such a
+    part cannot be told from what was written.
+    """
     starts = next((n for n in (0, 1) if b"".join(tokens[n:]).startswith(text)), None)
     if starts is None:
         return None
@@ -131,6 +136,9 @@ def _from_left(text: bytes, tokens: list[bytes], logprobs: list[float | None]) -
         ends.append(at)
     if at != len(text):  # a token that begins in the prompt and ends in what was written
         return None
+    behind = tokens[len(begins) :]
+    if len(behind) > 1 or (behind == [b""] and text[-1:] > b"\x7f"):
+        return _UNCLEAR
     return Echo(tuple(begins), tuple(ends), tuple(logprobs[: len(begins)]), starts)
 
 
@@ -145,7 +153,7 @@ def _from_right(text: bytes, tokens: list[bytes], logprobs: list[float | None], 
         which = f"{len(tokens)} tokens, which do not cover" if short else "tokens that do not join to"
         return f"the server gives log-probabilities of {which} the prompt"
     if written is None or not (tokens[-1] == written if written else not text.endswith(tokens[-1])):
-        return "the server's tokens cannot be laid over the prompt: they hold parts of characters"
+        return _UNCLEAR
     begins, ends, at = [], [], len(text)
     for token in reversed(tokens[:-1]):
         if _UNKNOWN in token or not text[:at].endswith(token):
@@ -157,35 +165,60 @@ def _from_right(text: bytes, tokens: list[bytes], logprobs: list[float | None], 
     return Echo((*rest, *begins[::-1]), (*rest, *ends[::-1]), tuple(logprobs[:-1]), 0, at)
 
 
-def beyond(echo: Echo, context: str, skip: int | None = None) -> Beyond:
-    """The log-probability of all tokens that begin at or beyond the end of `context`, its white space not counted.
-
-    `skip` counts the tokens of the context alone, start token included, and takes the place of the boundary where a
-    token straddles it: the convention of `_tokens.py`.
+def beyond(echo: Echo, context: str) -> Beyond:
+    """The log-probability of all tokens that begin at or beyond the end of `context`, whose white space at the end is
+    taken off already.
 
     >>> echo = Echo((0, 3, 6), (3, 6, 8), (None, -1.0, -0.5))
-    >>> beyond(echo, "abc").logprob, beyond(echo, "abcd").straddles, beyond(echo, "abcd", skip=2).logprob
-    (-1.5, True, -0.5)
+    >>> beyond(echo, "abc").logprob, beyond(echo, "abcd").straddles
+    (-1.5, True)
     """
     boundary = len(context.encode("utf-8", "surrogatepass"))
     if boundary < echo.unclear:
-        return Beyond(fault="the server's tokens cannot be laid over the continuation: they hold parts of characters")
-    if skip is None:
-        straddles = any(low < boundary < high for low, high in zip(echo.begins, echo.ends, strict=True))
-        if straddles:
-            return Beyond(straddles=True)
-        reached = (at for at, low in enumerate(echo.begins) if at >= echo.starts and low >= max(boundary, echo.unclear))
-        skip = next(reached, len(echo.begins))
-    values = echo.logprobs[skip:]
+        return Beyond(fault=_UNCLEAR)
+    if any(
+        low == high == boundary for low, high in zip(echo.begins[echo.starts :], echo.ends[echo.starts :], strict=True)
+    ):
+        return Beyond(fault=_UNCLEAR)
+    if any(low < boundary < high for low, high in zip(echo.begins, echo.ends, strict=True)):
+        return Beyond(straddles=True)
+    reached = (at for at, low in enumerate(echo.begins) if at >= echo.starts and low >= max(boundary, echo.unclear))
+    return _summed(echo.logprobs, next(reached, len(echo.begins)))
+
+
+def _summed(logprobs: tuple[float | None, ...], first: int) -> Beyond:
+    values = logprobs[first:]
     if not values:
         return Beyond(fault="the server's tokenizer leaves no token to the continuation")
     known = [value for value in values if value is not None]
     if len(known) < len(values):
-        what = "the first token, and the context is empty" if skip == 0 else "a token of the continuation"
+        what = "the first token, and the context is empty" if first == 0 else "a token of the continuation"
         return Beyond(fault=f"the server gives no log-probability of {what}")
     if bad := [value for value in known if not math.isfinite(value) or value > 1e-3]:
         return Beyond(fault=f"the server gave {bad[0]} as a log-probability")
     return Beyond(sum(min(value, 0.0) for value in known), len(known))
+
+
+def rest(text: str, echo: Echo, context: Echo) -> str:
+    """The text of the tokens beyond as many tokens as the context alone has; empty where there is no such text.
+
+    The convention of `_tokens.py` for a token that straddles the context's end: "Answer:" and "\\nA", split as
+    "Answer", ":\\n", "A", is scored as "A" after "Answer", ":". The server is asked for that text in turn.
+    """
+    if echo.unclear or context.unclear or len(context.begins) >= len(echo.begins):
+        return ""
+    raw = text.encode("utf-8", "surrogatepass")[echo.begins[len(context.begins)] :]
+    return raw.decode("utf-8", "ignore") if raw.decode("utf-8", "ignore").encode() == raw else ""
+
+
+def after(again: Echo, context: Echo, echo: Echo) -> Beyond:
+    """The log-probability of the tokens of `rest` in the echo of context and rest; none where these are split in
+    another way than each of them alone."""
+    count = len(context.begins)
+    widths = [[e.ends[at] - e.begins[at] for at in range(count, len(e.begins))] for e in (again, echo)]
+    if again.unclear or again.ends[:count] != context.ends or widths[0] != widths[1]:
+        return Beyond(fault="a token of the server's straddles the end of the context")
+    return _summed(again.logprobs, count)
 
 
 def parts(ask: Ask) -> tuple[str, list[str]]:

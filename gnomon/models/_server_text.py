@@ -199,6 +199,7 @@ def failed(fault: Fault) -> Failed:
     tries = f" ({fault.tries} tries)" if fault.tries > 1 else ""
     how = {
         "unreachable": "the server cannot be reached: ",
+        "broken": "the server broke off the connection: ",
         "timeout": "the server gave ",
         "malformed": "the server gave ",
         "too large": "the server gave ",

@@ -139,12 +139,12 @@ class Text:
         self._ids.append(token)
         if not self._stops:
             return False
-        seen = self._decode(self._ids[self._from :])
+        seen = self._read(self._ids[self._from :])
         if find_stop(seen.rstrip(_HALF), self._stops) is not None and self._stopped():
             return True
         if len(seen) - self._marked >= self._need and not seen.endswith(_HALF):
             self._from, self._mark = self._mark, len(self._ids)
-            self._marked = len(self._decode(self._ids[self._from :]))
+            self._marked = len(self._read(self._ids[self._from :]))
         return False
 
     def finished(self) -> tuple[str, bool]:
@@ -158,10 +158,10 @@ class Text:
         return find_stop(self._whole().rstrip(_HALF), self._stops) is not None
 
     def _whole(self) -> str:
-        text = self._decode(self._ids)
+        text = self._read(self._ids)
         if text.startswith(self._before):
             return text[len(self._before) :]
-        return self._decode(self._ids[self._own :])
+        return self._read(self._ids[self._own :])
 
     def _tail(self, context: Sequence[int]) -> tuple[list[int], str]:
         """The shortest end of the prompt that decodes to whole characters, and these."""
@@ -171,6 +171,17 @@ class Text:
             if text and _HALF not in text:
                 return ids, text
         return [], ""
+
+    def _read(self, ids: Sequence[int]) -> str:
+        """The text of `ids`. Half a character at their end is one mark, and takes nothing before it along, as a decoder
+        would have it that reads neighbouring bytes as one run and shows all of them as wrong."""
+        text = self._decode(ids)
+        if text.endswith(_HALF):
+            for count in range(1, min(4, len(ids))):
+                shorter = self._decode(ids[:-count])
+                if not shorter.endswith(_HALF):
+                    return shorter + _HALF
+        return text
 
     def _decode(self, ids: Sequence[int]) -> str:
         text: str = self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)

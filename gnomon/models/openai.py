@@ -193,7 +193,7 @@ class _Writes:
                     lost = 0
                     good.append((index, found))
                     continue
-                lost = lost + 1 if found.kind == "unreachable" else 0
+                lost = lost + 1 if found.kind in ("unreachable", "broken") else 0
                 error = error or self._server.end(found, self._found.listed) or self._gone(lost, found)
                 if error is None:
                     good.append((index, failed(found)))
@@ -240,23 +240,33 @@ class _WritesAndScores(_Writes):
             if isinstance(found, Fault):
                 return found
             echoes.extend(found)
-        alone: int | None = None
         sums = []
-        for echo, continuation in zip(echoes, ask.continuations, strict=True):
+        for echo, text, continuation in zip(echoes, texts, ask.continuations, strict=True):
             if isinstance(echo, str):
                 return Failed(echo)
-            one = scores.beyond(echo, context)
-            if one.straddles:
-                if alone is None:
-                    own = await self._echo(client, [context])
-                    if isinstance(own, Fault) or isinstance(own[0], str):
-                        return own if isinstance(own, Fault) else Failed(str(own[0]))
-                    alone = len(own[0].begins)
-                one = scores.beyond(echo, context, skip=alone)
+            one: scores.Beyond | Fault = scores.beyond(echo, context)
+            if isinstance(one, scores.Beyond) and one.straddles:
+                one = await self._straddled(client, context, text, echo)
+            if isinstance(one, Fault):
+                return one
             if one.fault:
                 return Failed(f"no log-probability of {continuation!r}: {one.fault}")
             sums.append(one)
         return Scored(tuple(one.logprob for one in sums), tuple(one.tokens for one in sums))
+
+    async def _straddled(self, client: Client, context: str, text: str, echo: scores.Echo) -> scores.Beyond | Fault:
+        """What lies beyond the context where a token reaches over its end: two more requests, or none such sum."""
+        found = await self._echo(client, [context])
+        if isinstance(found, Fault):
+            return found
+        alone = found[0]
+        rest = "" if isinstance(alone, str) else scores.rest(text, echo, alone)
+        if isinstance(alone, str) or not rest:
+            return scores.Beyond(fault="a token of the server's straddles the end of the context")
+        found = await self._echo(client, [context + rest])
+        if isinstance(found, Fault):
+            return found
+        return scores.Beyond(fault=found[0]) if isinstance(found[0], str) else scores.after(found[0], alone, echo)
 
     async def _echo(self, client: Client, texts: Sequence[str]) -> tuple[scores.Echo | str, ...] | Fault:
         found = await client.ask(

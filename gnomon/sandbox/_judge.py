@@ -16,6 +16,7 @@ from gnomon.sandbox._values import BadValue, decode
 __all__ = ["Transcript", "judge"]
 
 _MESSAGE = 2000  # characters
+_ENDING = 1 << 15
 _VALUES = 100_000  # a value of one byte takes the parent about two microseconds to read
 
 
@@ -26,6 +27,8 @@ class Transcript:
     ----------
     values : list
         What was emitted.
+    size : int
+        Bytes of it.
     ending : dict or None
         What the child said of its own end.
     fault : str
@@ -42,6 +45,7 @@ class Transcript:
         self.values: list[Any] = []
         self.ending: dict[str, Any] | None = None
         self.fault = ""
+        self.size = 0
         self._limit = limit
         self._rest = bytearray()
 
@@ -52,7 +56,7 @@ class Transcript:
         self._rest += data
         while len(self._rest) >= TO_ZYGOTE.size and not self.fault and self.ending is None:
             kind, length = TO_ZYGOTE.unpack_from(self._rest)
-            if kind not in (b"v", b"x") or length > self._limit:
+            if kind not in (b"v", b"x") or length > self._limit + _ENDING:
                 self.fault = "what it emitted cannot be read"
                 return
             end = TO_ZYGOTE.size + length
@@ -71,6 +75,7 @@ class Transcript:
         if len(self.values) >= _VALUES:
             self.fault = f"it emitted more than {_VALUES:,} values"
         elif kind == b"v":
+            self.size += len(text)
             self.values.append(value)
         elif isinstance(value, dict):
             self.ending = value
@@ -108,7 +113,8 @@ def _status(facts: dict[str, Any], heard: Transcript, limits: Limits) -> tuple[S
     }
     too_much: tuple[Status, str] = ("output", f"more than {limits.output:,} bytes of output")
     late: tuple[Status, str] = ("timeout", f"more than {limits.seconds:g} s")
-    if why == "output" or max(facts["sizes"]) > limits.output:
+    printed, complained = facts["sizes"]
+    if why == "output" or max(printed + heard.size, complained) > limits.output:
         return too_much
     if heard.fault and why in ("", "closed") and code in (0, -signal.SIGKILL):
         return "error", heard.fault

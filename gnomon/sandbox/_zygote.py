@@ -43,6 +43,7 @@ _NOBODY = bytes(16)
 _CHUNK = 1 << 16
 _TAIL = 4096  # bytes of standard error that are kept
 _TICK = 0.025  # seconds between two looks at what no resource limit binds: threads, files, output
+_ENDING = 1 << 15  # bytes for frames and for what a child says of its end, beside what it emits
 _MESSAGES = 64 << 20  # bytes that wait for a child which does not read them
 _DUMPABLE, _NO_NEW_PRIVILEGES, _SECCOMP, _SUBREAPER = 4, 38, 22, 36
 
@@ -104,14 +105,14 @@ class Watch:
             got = os.readv(results, [self.buffer])
         except BlockingIOError:
             return True
-        if got and self.emitted <= self.head["output"]:
+        if got and self.emitted <= self.head["output"] + _ENDING:
             self.emitted += got
             self.back(b"r", memoryview(self.buffer)[:got])
         return bool(got)
 
     def drain(self, results: int) -> None:
         """The rest of what a dead child has emitted."""
-        while self.emitted <= self.head["output"]:
+        while self.emitted <= self.head["output"] + _ENDING:
             before = self.emitted
             if not self._relay(results) or self.emitted == before:
                 return
@@ -145,7 +146,8 @@ class Watch:
 
     def _look(self, out: int, err: int, handle: int) -> str:
         most = self.head["output"]
-        if os.fstat(out).st_size + self.emitted > most or os.fstat(err).st_size > most:
+        printed = os.fstat(out).st_size
+        if printed > most or printed + self.emitted > most + _ENDING or os.fstat(err).st_size > most:
             return "output"
         if self.settings["own_scratch"] and _entries(self.settings["scratch"]) > self.head["entries"]:
             return "entries"
@@ -309,7 +311,7 @@ class Zygote:
         watch.drain(results)
         watch.send_file(b"o", out, 0)
         watch.send_file(b"e", err, max(0, os.fstat(err).st_size - _TAIL))
-        sizes = [os.fstat(out).st_size + watch.emitted, os.fstat(err).st_size]
+        sizes = [os.fstat(out).st_size, os.fstat(err).st_size]
         watch.wipe()
         for fd in (out, err, results, inbox):
             os.close(fd)
@@ -339,7 +341,8 @@ class Zygote:
         """Empty the scratch folder; False where that is not done, and the jail had better be thrown away."""
         folder = self.settings["scratch"]
         try:
-            os.chmod(folder, 0o700)
+            if os.stat(folder).st_uid == os.getuid():
+                os.chmod(folder, 0o700)
             if self.settings["own_scratch"] and _entries(folder) > 500:
                 return False
             for entry in os.scandir(folder):

@@ -10,7 +10,6 @@ import os
 import secrets
 import shutil
 import subprocess
-from functools import cached_property
 
 from gnomon.errors import UsageError
 from gnomon.sandbox._kind import UNSAFE_HINT, JailKind
@@ -36,6 +35,7 @@ class Container(JailKind):
     """
 
     name = "container"
+    _tool = _TOOLS[0]
 
     @property
     def image(self) -> str:
@@ -43,33 +43,44 @@ class Container(JailKind):
         return os.environ.get("GNOMON_JAIL_IMAGE") or _IMAGE
 
     def missing(self) -> UsageError | None:
-        if self._tool is None:
-            return UsageError("neither docker nor podman is installed.", hint="Debian:  sudo apt-get install podman .")
-        tool = os.path.basename(self._tool)
-        code, text = _ask(self._tool, "version", "--format", "{{if .Server}}{{.Server.Version}}{{end}}")
-        if code or (tool == "docker" and not text.strip()):
-            return UsageError(f"{tool} is installed but does not answer: {_first_line(text)}.", hint=UNSAFE_HINT)
-        code, _ = _ask(self._tool, "image", "inspect", self.image)
+        """None where one of the tools answers and has the image; else what the first installed one lacks."""
+        lacking = UsageError("neither docker nor podman is installed.", hint="Debian:  sudo apt-get install podman .")
+        found = list(filter(None, map(shutil.which, _TOOLS)))
+        for tool in reversed(found):
+            error = self._lacks(tool)
+            if error is None:
+                self._tool = tool
+                return None
+            lacking = error
+        return lacking
+
+    def _lacks(self, tool: str) -> UsageError | None:
+        name = os.path.basename(tool)
+        code, text = _ask(tool, "version", "--format", "{{.Client.Version}} {{if .Server}}{{.Server.Version}}{{end}}")
+        if code:
+            return UsageError(f"{name} is installed but does not answer: {_first_line(text)}.", hint=UNSAFE_HINT)
+        code, _ = _ask(tool, "image", "inspect", self.image)
         if code:
             return UsageError(
-                f"{tool} has no image '{self.image}', and gnomon pulls none by itself.",
-                hint=f"Type  {tool} pull {self.image} , or name another one in GNOMON_JAIL_IMAGE .",
+                f"{name} has no image '{self.image}', and gnomon pulls none by itself.",
+                hint=f"Type  {name} pull {self.image} , or name another one in GNOMON_JAIL_IMAGE .",
             )
         return None
 
     def label(self) -> str:
-        tool = os.path.basename(str(self._tool))
-        _, text = _ask(str(self._tool), "image", "inspect", "--format", "{{.Id}}", self.image)
-        return f"{tool} with {self.image} ({text.strip()[:19]}), no network, own processes and files"
+        _, text = _ask(self._tool, "image", "inspect", "--format", "{{.Id}}", self.image)
+        digest = text.strip().removeprefix("sha256:")[:12]
+        return f"{os.path.basename(self._tool)} with {self.image} ({digest}), no network, own processes and files"
 
     def command(self) -> Command:
-        tool, name = str(self._tool), f"gnomon-{secrets.token_hex(8)}"
+        tool, name = self._tool, f"gnomon-{secrets.token_hex(8)}"
         argv = [tool, "run", "--rm", "--interactive", "--name", name, "--pull", "never", "--log-driver", "none"]
         argv += ["--network", "none", "--ipc", "none", "--read-only", "--cap-drop", "ALL"]
         argv += ["--security-opt", "no-new-privileges", "--pids-limit", "512", "--memory", "4g", "--memory-swap", "4g"]
         argv += ["--user", "65534:65534", "--hostname", "jail", "--workdir", "/", "--oom-score-adj", "500"]
-        argv += ["--ulimit", "core=0:0", "--ulimit", f"stack={STACK}:{STACK}"]
-        argv += ["--tmpfs", "/tmp:rw,nosuid,nodev,noexec,size=64m,nr_inodes=20000,mode=0700,uid=65534,gid=65534"]
+        for limit in ("core=0:0", f"stack={STACK}:{STACK}", "nofile=1024:1024", "nproc=4096:4096"):
+            argv += ["--ulimit", limit]
+        argv += ["--tmpfs", "/tmp:rw,nosuid,nodev,noexec,size=64m,mode=1777"]
         for variable, value in environment("/tmp").items():
             argv += ["--env", f"{variable}={value}"]
         argv += ["--entrypoint", "python3", self.image, *python_arguments()]
@@ -78,10 +89,6 @@ class Container(JailKind):
             environment={key: os.environ[key] for key in _PASSED_ON if key in os.environ},
             finish=(tool, "kill", name),
         )
-
-    @cached_property
-    def _tool(self) -> str | None:
-        return next(filter(None, map(shutil.which, _TOOLS)), None)
 
 
 def _ask(*argv: str) -> tuple[int, str]:

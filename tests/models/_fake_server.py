@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 import socket
@@ -16,6 +17,9 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from gnomon.asks import Decoding, Prompt
+from gnomon.models import load_model
 
 
 class Toy:
@@ -123,7 +127,7 @@ class FakeServer:
             tokens = [self.lm.start, *tokens]
             values = [None, *values] if len(values) < len(tokens) else values
         tokens, values = [*tokens, written], [*values, -0.5]
-        offsets = [sum(map(len, tokens[:at])) for at in range(len(tokens))]
+        offsets = [0, *itertools.accumulate(map(len, tokens[:-1]))]
         match self.echo:
             case "last":
                 tokens, values, offsets = tokens[-1:], values[-1:], offsets[-1:]
@@ -329,3 +333,30 @@ def shows_key(code):
         return True
 
     return act
+
+
+# a model behind such a server, and what it answers
+
+
+def model_at(server, name="toy", **arguments):
+    given = {"base_url": server.url, "retries": "2", **{key: str(value) for key, value in arguments.items()}}
+    return load_model(f"openai/{name}", given)
+
+
+HOW = Decoding(max_tokens=16)
+
+
+def ask(model, *texts, how=HOW, seed=0):
+    """The answers to `texts`, in their order; each must come exactly once."""
+    prompts = [Prompt(text, how, seed) for text in texts]
+    found = [pair for batch in model.generate(prompts, lambda index: False) for pair in batch]
+    assert sorted(index for index, _ in found) == list(range(len(texts)))
+    return [answer for _, answer in sorted(found)]
+
+
+def after_start(server, *behaviours):
+    """A model whose server misbehaves from now on, and whose requests of the start are forgotten."""
+    model = model_at(server)
+    server.seen.clear()
+    server.next(*behaviours)
+    return model

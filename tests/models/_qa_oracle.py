@@ -34,15 +34,18 @@ class Table(torch.nn.Module):
         return SimpleNamespace(start_logits=found[..., 0], end_logits=found[..., 1])
 
 
-def word_tokens(tokenizer, text, byte_level):
-    """(id, first character, end) of each token, one word after another, as the release's processor tokenises."""
-    result = []
+def word_tokens(tokenizer, text):
+    """(id, first character, end) of each token, one word after another with a blank before it, as the release does.
+
+    A token of that blank alone begins with the word and ends with the word before.
+    """
+    result, last = [], 0
     for word in WORD.finditer(text):
-        before = " " if byte_level else ""
-        encoded = tokenizer(before + word[0], add_special_tokens=False, return_offsets_mapping=True)
+        encoded = tokenizer(" " + word[0], add_special_tokens=False, return_offsets_mapping=True)
         for number, (start, end) in zip(encoded["input_ids"], encoded["offset_mapping"], strict=True):
-            start, end = max(start - len(before), 0), end - len(before)
-            result.append((number, word.start() + start, word.start() + max(end, start)))
+            start = word.start() + max(start - 1, 0)
+            result.append((number, start, word.start() + end - 1 if end > 1 else last))
+        last = word.end()
     return result
 
 
@@ -62,11 +65,10 @@ def top(logits, count):
 
 def oracle(model, tokenizer, passage, *, length, stride, question, longest, n_best):
     """The protocol, slowly: (start, end, probability) of each span, the null's probability, the number of windows."""
-    byte_level = "roberta" in type(model).__name__.lower() or tokenizer.cls_token == "<s>"
     cls, sep = tokenizer.cls_token_id, tokenizer.sep_token_id
-    middle = [sep, sep] if byte_level else [sep]
+    middle = [sep, sep] if tokenizer.cls_token == "<s>" else [sep]
     asked = tokenizer(passage.question, add_special_tokens=False)["input_ids"][:question]
-    tokens = word_tokens(tokenizer, passage.context, byte_level)
+    tokens = word_tokens(tokenizer, passage.context)
     head = 1 + len(asked) + len(middle)
     room = length - head - 1
     spans = []
@@ -92,7 +94,8 @@ def oracle(model, tokenizer, passage, *, length, stride, question, longest, n_be
                 if window_of_most_context(spans, first + i - head) != number:
                     continue
                 place = (tokens[first + i - head][1], tokens[first + j - head][2])
-                candidates.append((starts[i] + ends[j], place))
+                if place[0] < place[1]:
+                    candidates.append((starts[i] + ends[j], place))
     if not spans:
         return [], 1.0, 0
     candidates.append((min(nulls), None))

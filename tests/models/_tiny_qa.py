@@ -1,5 +1,6 @@
-"""A very small extractive question-answering model, trained in under a minute on one core: for tests and for showing
-the command line at work. Nothing of gnomon is used here, so that what reads the model is tested against something else.
+"""A very small extractive question-answering model, trained in under a minute on one core, and small tokenizers of the
+usual kinds: for tests and for showing the command line at work. Nothing of gnomon is used here, so that what reads the
+model is tested against something else.
 
     contracts = read_contracts(Path("cuad_v1_rebuilt.json"), ["Document Name", "Governing Law"])
     make_tiny_qa(Path("tiny-qa"), contracts[:40], steps=300, seed=0)
@@ -8,13 +9,14 @@ the command line at work. Nothing of gnomon is used here, so that what reads the
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import BertConfig, BertForQuestionAnswering, PreTrainedTokenizerFast
 from transformers.utils import logging
 
@@ -46,16 +48,55 @@ def read_contracts(path: Path, categories: Sequence[str], longest: int = 60_000)
     return result
 
 
-def wordpiece(texts: Sequence[str], size: int = 2000, lower: bool = False) -> PreTrainedTokenizerFast:
-    """A tokenizer as BERT's, trained on `texts`."""
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=100))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lower)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(vocab_size=size, special_tokens=SPECIAL, show_progress=False)
-    tokenizer.train_from_iterator(texts, trainer)
+def wordpiece(texts: Sequence[str], size: int = 3000) -> PreTrainedTokenizerFast:
+    """A tokenizer as BERT's: single characters and the most frequent words of `texts`.
+
+    The library's own trainer breaks ties by chance, and a seed should give the same model every time.
+    """
+    split = pre_tokenizers.BertPreTokenizer()
+    words = Counter(word for text in texts for word, _ in split.pre_tokenize_str(text))
+    single = sorted({char for word in words for char in word})
+    pieces = [*SPECIAL, *single, *(f"##{char}" for char in single)]
+    frequent = sorted((word for word in words if len(word) > 1), key=lambda word: (-words[word], word))
+    pieces += frequent[: max(0, size - len(pieces))]
+    vocabulary = {piece: number for number, piece in enumerate(pieces)}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=100))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=False)
+    tokenizer.pre_tokenizer = split
     cls, sep = (tokenizer.token_to_id(token) for token in ("[CLS]", "[SEP]"))
     tokenizer.post_processor = processors.BertProcessing(("[SEP]", sep), ("[CLS]", cls))
     names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names)
+
+
+def byte_level(texts: Sequence[str]) -> PreTrainedTokenizerFast:
+    """As RoBERTa's: bytes merged within words, a blank belongs to the word after it, two separators in the middle."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=350,
+        special_tokens=["<s>", "<pad>", "</s>", "<unk>"],
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), add_prefix_space=False)
+    names = {"cls_token": "<s>", "sep_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names)
+
+
+def metaspace(texts: Sequence[str]) -> PreTrainedTokenizerFast:
+    """As ALBERT's: a mark for the blank before a word, which may be a token of its own; offsets count the blank in."""
+    special = ["<pad>", "<unk>", "[CLS]", "[SEP]"]
+    pieces = [(char, -5.0) for char in sorted(set("".join(texts)))]
+    pieces += [(f"▁{word}", -4.0) for word in ("the", "law", "governs", "Delaware", "Agreement")]
+    vocabulary = [*((token, 0.0) for token in special), ("▁", -6.0), *pieces]
+    tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=1))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always", split=True)
+    ends = [("[CLS]", 2), ("[SEP]", 3)]
+    tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1", ends)
+    names = {"cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "<pad>", "unk_token": "<unk>"}
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names)
 
 

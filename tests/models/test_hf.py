@@ -9,15 +9,20 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, BertConfig, Gemma3Config, T5Config, ViTConfig
 
-from gnomon.asks import Ask
+from gnomon.asks import Ask, Decoding, Prompt
 from gnomon.errors import AbilityError, GnomonError, ModelError, UsageError
 from gnomon.models import abilities, hf, load_model, require
 
+PROMPTS = [Prompt("Is it wrong?\nAnswer:", Decoding(8)), Prompt("A", Decoding(5)), Prompt("A", Decoding(5, 1.0), 7)]
 ASKS = [Ask("Is it wrong?\nAnswer:", (" yes", " no", " A")), Ask("A", (" femur", "B"))]
 
 
 def score(model, asks=ASKS):
     return dict(pair for batch in model.score(asks, lambda index: False) for pair in batch)
+
+
+def generate(model, prompts=PROMPTS):
+    return dict(pair for batch in model.generate(prompts, lambda index: False) for pair in batch)
 
 
 def forward(model, tokenizer, asks=ASKS):
@@ -58,7 +63,7 @@ def test_a_folder_is_scored_as_its_model_says(kind, saved, tokenizer):
     folder = saved(kind)
     model = load_model(f"hf/{folder}")
     assert model.name == f"hf/{folder}"
-    assert abilities(model) == ["score"]
+    assert abilities(model) == ["score", "generate"]
     assert model.context_length == 512
     plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     got = score(model)
@@ -116,6 +121,9 @@ def one_sentence(error, *words):
         ({"batch_tokens": "many"}, ["batch_tokens=many: give a number from 16"]),
         ({"batch_tokens": "15"}, ["batch_tokens=15: give a number from 16"]),
         ({"batch_tokens": "64.5"}, ["batch_tokens=64.5: give a whole number."]),
+        ({"batch_rows": "0"}, ["batch_rows=0: give a number from 1"]),
+        ({"batch_rows": "some"}, ["batch_rows=some: give a number from 1"]),
+        ({"chat": "maybe"}, ["chat=maybe: use one of no, yes."]),
     ],
     ids=lambda value: "=".join(*value.items()) if isinstance(value, dict) else "",
 )
@@ -257,7 +265,7 @@ def test_other_families_are_described_and_refused_before_any_weight_is_read(conf
 def test_a_model_of_text_and_images_has_the_ability_of_its_text(tmp_path):
     """Where transformers itself gives such a class for causal language modelling, as for Gemma 3."""
     Gemma3Config(architectures=["Gemma3ForConditionalGeneration"]).save_pretrained(tmp_path)
-    assert abilities(load_model(f"hf/{tmp_path}")) == ["score"]
+    assert abilities(load_model(f"hf/{tmp_path}")) == ["score", "generate"]
 
 
 def test_an_encoder_that_calls_itself_a_causal_model_is_refused_when_it_is_loaded(saved):
@@ -309,11 +317,14 @@ def test_the_fingerprint_holds_what_can_change_a_number_and_nothing_else(saved):
     same = load_model(f"hf/{folder}").fingerprint()
     for arguments in ({"batch_tokens": "64"}, {"device": "cpu"}, {"prefix_sharing": "no"}, {"dtype": "float32"}):
         assert load_model(f"hf/{folder}", arguments).fingerprint() == same
+    for arguments in ({"batch_rows": "3"}, {"chat": "no"}):
+        assert load_model(f"hf/{folder}", arguments).fingerprint() == same
     assert load_model(f"hf/{folder}@layers=3").fingerprint() == same
     others = [
         load_model(f"hf/{folder}", {"dtype": "bfloat16"}),
         load_model(f"hf/{folder}", {"dtype": "float16"}),
         load_model(f"hf/{folder}", {"bos": "no"}),
+        load_model(f"hf/{folder}", {"chat": "yes"}),
         load_model(f"hf/{folder}@layers=2"),
         load_model(f"hf/{folder}@layers=1"),
         load_model(f"hf/{saved('llama', 'bytes, bos', num_hidden_layers=3)}"),
@@ -388,6 +399,99 @@ def test_loading_prints_nothing_and_leaves_the_libraries_settings_alone(saved, c
         score(load_model(f"hf/{folder}@layers=1"))
     assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
     assert capfd.readouterr() == ("", "")
+
+
+# Text.
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "bloom", "mamba"])
+def test_a_folder_writes_what_generate_writes(kind, saved, tokenizer):
+    folder, words = saved(kind), tokenizer("byte BPE, bos")
+    model = load_model(f"hf/{folder}")
+    got = generate(model)
+    plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    for index, prompt in enumerate(PROMPTS[:2]):
+        ids = torch.tensor([words(prompt.context)["input_ids"]])
+        new = plain.generate(
+            ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=prompt.decoding.max_tokens
+        )
+        whole = words.decode(new[0], skip_special_tokens=True)
+        assert got[index].text == whole[len(words.decode(ids[0], skip_special_tokens=True)) :]
+        assert got[index].truncated == 0
+    assert got[2] != got[1]
+    assert len(model.remarks) == (kind == "mamba")
+
+
+def test_the_weights_are_loaded_once_for_scores_and_texts(saved, monkeypatch):
+    loads, load = [], hf._Causal._load
+    monkeypatch.setattr(hf._Causal, "_load", lambda self: loads.append(1) or load(self))
+    folder = saved("bloom")
+    model, other = load_model(f"hf/{folder}"), load_model(f"hf/{folder}")
+    texts = generate(model)
+    wrote = model.tokens_computed
+    numbers = score(model)
+    assert loads == [1]
+    assert wrote == model._writer.tokens_computed > 0
+    assert model.tokens_computed == wrote + model._scorer.tokens_computed
+    assert model.remarks == model._scorer.remarks
+    assert len(model.remarks) == 1
+    assert (score(other), generate(other)) == (numbers, texts)  # in the other order
+    assert loads == [1, 1]
+
+
+def test_texts_may_be_written_while_scores_are_still_coming(saved):
+    """Scoring puts its own attention into the model; writing must not see it."""
+    folder = saved()
+    model = load_model(f"hf/{folder}")
+    asks = [Ask(f"{n} is it wrong?\nAnswer:", (" yes", " no")) for n in range(40)]
+    wanted = score(load_model(f"hf/{folder}", {"batch_tokens": "64"}), asks)
+    model = load_model(f"hf/{folder}", {"batch_tokens": "64"})
+    texts, got = generate(model), {}
+    for batch in model.score(asks, lambda index: False):
+        got.update(batch)
+        assert generate(model) == texts
+    assert got == wanted
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_texts_are_written_in_the_asked_precision(dtype, saved):
+    model = load_model(f"hf/{saved()}", {"dtype": dtype})
+    assert all(answer.text for answer in generate(model).values())
+    assert model.remarks == []
+
+
+def test_arguments_reach_the_writer(saved):
+    model = load_model(f"hf/{saved()}", {"batch_tokens": "64", "batch_rows": "3", "bos": "no"})
+    generate(model)
+    assert (model._writer._rows, model._writer._tokens) == (3, 64)
+    assert generate(model, PROMPTS[:1]) != generate(load_model(f"hf/{saved()}"), PROMPTS[:1])
+    default = load_model(f"hf/{saved()}", {"device": "cpu"})
+    generate(default)
+    assert default._writer._rows == 16
+
+
+def test_chat_puts_prompts_through_the_template_and_leaves_scores_alone(own_copy):
+    folder = own_copy()
+    (folder / "chat_template.jinja").write_text("user: {{ messages[0].content }}\nanswer:")
+    plain, chat = load_model(f"hf/{folder}"), load_model(f"hf/{folder}", {"chat": "yes", "bos": "no"})
+    inside = [Prompt(f"user: {prompt.context}\nanswer:", prompt.decoding, prompt.seed) for prompt in PROMPTS]
+    assert generate(chat) == generate(load_model(f"hf/{folder}", {"bos": "no"}), inside)
+    assert generate(chat) != generate(plain)
+    assert score(load_model(f"hf/{folder}", {"chat": "yes"})) == score(plain)
+
+
+def test_chat_without_a_template_is_refused_before_the_weights_are_read(saved, monkeypatch):
+    model = load_model(f"hf/{saved()}", {"chat": "yes"})
+    monkeypatch.setattr(hf._Causal, "_load", lambda self: pytest.fail("the weights were read"))
+    with pytest.raises(ModelError) as error:
+        generate(model)
+    one_sentence(error, "has no chat template, as chat=yes asks", "leave out  -M chat")
+
+
+def test_a_prompt_that_does_not_fit_beside_its_text_is_cut_and_said_to_be(saved):
+    model = load_model(f"hf/{saved('gpt2', 'bytes, bos', max_position_embeddings=16)}")
+    (answer,) = generate(model, [Prompt("Is it wrong or is it not?", Decoding(4))]).values()
+    assert answer.truncated == 1 + 25 + 4 - 1 - 16
 
 
 # A model of the hub's cache.

@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from gnomon.asks import Ask, Failed, Scored
+from gnomon.asks import Ask, Completion, Decoding, Failed, Highlighted, Passage, Prompt, Scored, Span
 from gnomon.errors import UsageError
-from gnomon.models import Model, Scores, Told, load_model
+from gnomon.models import Model, Scores, Told, abilities, load_model
 
 ASKS = [Ask(f"question {n}", tuple(" ABCDE"[1 : 2 + n % 5])) for n in range(1300)]
 
@@ -94,6 +94,107 @@ def test_garbage_gives_every_kind_of_impossible_answer():
     assert {"nan", "inf", "-inf", "1.0"} <= values
     lengths = [len(logprobs) - len(ask.continuations) for logprobs, ask in zip(got, ASKS, strict=True)]
     assert {-1, 0} == set(lengths)
+
+
+# Texts and spans.
+
+PROMPTS = [Prompt(f"question {n}", Decoding(4, stop=("\n",))) for n in range(1300)]
+PASSAGES = [Passage("Which law?", "The law of Delaware.") for _ in range(1300)]
+
+
+def written(model, prompts=PROMPTS, skip=lambda index: False):
+    return dict(pair for batch in model.generate(prompts, skip) for pair in batch)
+
+
+def highlighted(model, passages=PASSAGES, skip=lambda index: False):
+    return dict(pair for batch in model.highlight(passages, skip) for pair in batch)
+
+
+def test_uniform_scores_only_and_the_others_have_every_ability():
+    assert abilities(load_model("mock/uniform")) == ["score"]
+    for name in ("oracle", "flaky", "garbage"):
+        assert abilities(load_model(f"mock/{name}")) == ["score", "generate", "highlight"]
+
+
+@pytest.mark.parametrize("name", ["oracle", "flaky", "garbage"])
+def test_every_prompt_and_passage_is_answered_once(name):
+    model = load_model(f"mock/{name}")
+    for ask, asks in ((written, PROMPTS), (highlighted, PASSAGES)):
+        assert set(ask(model, asks)) == set(range(1300))
+        assert set(ask(model, asks, lambda index: index % 3 > 0)) == set(range(0, 1300, 3))
+        assert ask(model, asks, lambda index: True) == ask(model, []) == {}
+
+
+def test_the_oracle_writes_what_it_was_told():
+    model = load_model("mock/oracle")
+    model.tell(PROMPTS[:2], ["forty two", ""])
+    assert written(model, PROMPTS[:2]) == {0: Completion("forty two", 2), 1: Completion("", 0)}
+    assert written(model, PROMPTS[:2], lambda index: index == 0) == {1: Completion("", 0)}
+
+
+@pytest.mark.parametrize(
+    "told, decoding, wanted",
+    [
+        ("one two\nthree", Decoding(9, stop=("\n",)), Completion("one two", 2)),
+        ("one two\nthree", Decoding(9, stop=("three", "two")), Completion("one ", 1)),
+        (" one  two three ", Decoding(2), Completion(" one  two", 2, "length")),
+        (" one  two three ", Decoding(3), Completion(" one  two three ", 3)),
+    ],
+)
+def test_the_oracle_keeps_to_stop_strings_and_limits(told, decoding, wanted):
+    model = load_model("mock/oracle")
+    model.tell([Prompt("", decoding)], [told])
+    assert written(model, [Prompt("", decoding)]) == {0: wanted}
+
+
+def test_the_oracle_highlights_what_it_was_told():
+    model = load_model("mock/oracle")
+    model.tell(PASSAGES[:3], [((0, 3),), ((11, 19), (0, 3)), ()])
+    assert highlighted(model, PASSAGES[:3]) == {
+        0: Highlighted((Span(0, 3, 0.9),), 0.1),
+        1: Highlighted((Span(11, 19, 0.9), Span(0, 3, 0.9)), 0.1),
+        2: Highlighted((), 0.9),
+    }
+
+
+def test_an_oracle_that_was_told_nothing_writes_and_highlights_nothing():
+    assert set(written(load_model("mock/oracle")).values()) == {Completion("", 0)}
+    assert set(highlighted(load_model("mock/oracle")).values()) == {Highlighted((), 0.9)}
+
+
+@pytest.mark.parametrize(
+    "ask, asks, told", [(answers, ASKS, "text"), (written, PROMPTS, 1), (highlighted, PASSAGES, 1)]
+)
+def test_an_oracle_that_was_told_something_else_says_so(ask, asks, told):
+    model = load_model("mock/oracle")
+    model.tell(asks[:1], [told])
+    with pytest.raises(TypeError, match="mock/oracle was told"):
+        ask(model, asks[:1])
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3, 1.0])
+def test_flaky_fails_at_its_rate_and_does_not_know_otherwise(rate):
+    model = load_model("mock/flaky", {"rate": str(rate), "seed": "1"})
+    for got, sound in (
+        (written(model), Completion("I do not know.", 4)),
+        (highlighted(model), Highlighted((), 1.0)),
+    ):
+        failed = [answer for answer in got.values() if isinstance(answer, Failed)]
+        assert abs(len(failed) / 1300 - rate) <= 4 * math.sqrt(rate * (1 - rate) / 1300)
+        assert all(answer.message for answer in failed)
+        assert {answer for answer in got.values() if not isinstance(answer, Failed)} <= {sound}
+
+
+def test_garbage_writes_and_highlights_what_no_model_should():
+    model = load_model("mock/garbage")
+    texts = [getattr(answer, "text", answer) for answer in written(model).values()]
+    assert {type(text) for text in texts} >= {type(None), bytes, int, list, str}
+    found = [span for answer in highlighted(model).values() for span in getattr(answer, "spans", ())]
+    size = len(PASSAGES[0].context)
+    assert any(span.start < 0 for span in found)
+    assert any(span.end > size for span in found)
+    assert any(span.start > span.end for span in found)
+    assert any(not span.probability <= 1 for span in found)
 
 
 @pytest.mark.parametrize(

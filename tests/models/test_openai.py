@@ -1,9 +1,8 @@
-"""Served models: text through a server that misbehaves in every way we know, and a key that never shows."""
+"""Served models: text through a server that misbehaves in every way we know."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import importlib.util
 import json
 import os
@@ -16,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.asks import Ask, Completion, Decoding, Failed, Prompt
-from gnomon.errors import ModelError, UsageError
-from gnomon.models import Generates, Reports, Scores, _http, abilities, load_model
+from gnomon.asks import Completion, Decoding, Prompt
+from gnomon.errors import ModelError
+from gnomon.models import _http
 
 
 def _load(name):
@@ -30,8 +29,8 @@ def _load(name):
 
 
 fake = _load("_fake_server")
-KEY = "sk-test-4f9a1c77d2"
-HOW = Decoding(max_tokens=16)
+model_at, ask, after_start = fake.model_at, fake.ask, fake.after_start
+HOW = fake.HOW
 
 
 @pytest.fixture(autouse=True)
@@ -46,27 +45,6 @@ def _quick(monkeypatch):
 def server():
     with fake.FakeServer(echo="ignored") as server:
         yield server
-
-
-def model_at(server, name="toy", **arguments):
-    given = {"base_url": server.url, "retries": "2", **{key: str(value) for key, value in arguments.items()}}
-    return load_model(f"openai/{name}", given)
-
-
-def ask(model, *texts, how=HOW, seed=0):
-    """The answers to `texts`, in their order; each must come exactly once."""
-    prompts = [Prompt(text, how, seed) for text in texts]
-    found = [pair for batch in model.generate(prompts, lambda index: False) for pair in batch]
-    assert sorted(index for index, _ in found) == list(range(len(texts)))
-    return [answer for _, answer in sorted(found)]
-
-
-def after_start(server, *behaviours):
-    """A model whose server misbehaves from now on, and whose requests of the start are forgotten."""
-    model = model_at(server)
-    server.seen.clear()
-    server.next(*behaviours)
-    return model
 
 
 # text
@@ -259,6 +237,22 @@ def test_an_exhausted_quota_is_not_asked_again(server):
     assert len(server.posts) == 1
 
 
+def test_waits_between_tries_are_drawn_from_doubling_ranges(server, monkeypatch):
+    drawn = []
+
+    class Recorder:
+        def uniform(self, low, high):
+            drawn.append((low, high))
+            return 0.0
+
+    monkeypatch.setattr(_http.random, "Random", Recorder)
+    monkeypatch.setattr(_http, "LONGEST_WAIT", 0.03)
+    model = model_at(server, retries=5)
+    server.each = fake.status(500)
+    ask(model, "x")
+    assert drawn == [(0, 0.005), (0, 0.01), (0, 0.02), (0, 0.03), (0, 0.03)]
+
+
 @pytest.mark.parametrize(("code", "spelled"), [(429, "seconds"), (503, "seconds"), (429, "date")])
 def test_retry_after_is_kept_to(server, code, spelled):
     value = "0.6" if spelled == "seconds" else formatdate(time.time() + 2, usegmt=True)  # whole seconds: 1 to 2
@@ -286,14 +280,13 @@ def test_a_server_that_wants_an_hours_rest_is_not_waited_for(server):
 
 @pytest.mark.parametrize("fault", [fake.slow(30), fake.drip])
 def test_an_answer_that_takes_too_long_is_given_up_and_asked_for_again(server, fault):
-    model = model_at(server, timeout=0.3)
+    model = model_at(server, timeout=0.8)
     server.seen.clear()
     server.next(fault)
     began = time.monotonic()
     assert ask(model, "x")[0].text == server.lm.write("x")
-    assert time.monotonic() - began < 3
-    server.each = fault
-    assert "no answer within 0.3 seconds (3 tries)" in ask(model, "x")[0].message
+    assert time.monotonic() - began < 5
+    assert server.prompts() == ["x", "x"]
 
 
 @pytest.mark.parametrize("declared", [True, False])
@@ -309,9 +302,9 @@ def test_a_server_that_goes_away_ends_the_work_and_what_came_is_kept(server):
     server.each = lambda handler, body: body["prompt"] >= "p20" and fake.hang_up(handler, body)
     prompts = [Prompt(f"p{n}", HOW) for n in range(10, 99)]
     found = []
+    batches = model.generate(prompts, lambda index: False)
     with pytest.raises(ModelError, match="cannot be reached any more"):
-        for batch in model.generate(prompts, lambda index: False):
-            found += batch
+        found.extend(pair for batch in batches for pair in batch)
     assert len([answer for _, answer in found if isinstance(answer, Completion)]) == 10
 
 
@@ -326,7 +319,7 @@ def test_requests_a_minute_are_limited(server):
     model = model_at(server, max_requests_per_minute=600)
     ask(model, *"abcdef")
     times = [seen.at for seen in server.seen]
-    assert min(after - before for before, after in zip(times, times[1:], strict=False)) > 0.07
+    assert (times[-1] - times[0]) / (len(times) - 1) > 0.07  # 0.1, but for the lateness of the first
 
 
 def test_closing_the_iterator_stops_requests_promptly(server):
@@ -408,260 +401,6 @@ def test_a_context_that_is_too_long_fails_with_the_servers_words_and_teaches_not
     assert "max_tokens" in server.posts[-1].body
 
 
-# the start
-
-
-@pytest.mark.parametrize(("has", "path"), [(("completions", "chat"), "/completions"), (("chat",), "/chat/completions")])
-def test_auto_takes_completions_where_the_server_has_them(has, path):
-    with fake.FakeServer(has=has) as server:
-        assert model_at(server).facts()["interface"] == path
-        with pytest.raises(ModelError, match="HTTP 404") if "completions" not in has else contextlib.nullcontext():
-            model_at(server, api="completions")
-
-
-def test_a_server_that_is_down_is_one_clear_error():
-    with fake.FakeServer() as server:
-        url = server.url
-    with pytest.raises(ModelError, match=f"no server answers at {url}.*Start it, or give its address"):
-        load_model("openai/toy", {"base_url": url})
-
-
-def test_a_server_that_is_silent_is_one_clear_error(server):
-    server.each = fake.slow(9)
-    with pytest.raises(ModelError, match=r"no answer within 0.2 seconds"):
-        model_at(server, timeout=0.2)
-
-
-def test_a_server_that_still_loads_its_weights_is_waited_for(server):
-    server.next(fake.status(503, Retry_After="0.05"), fake.status(503, Retry_After="0.05"))
-    assert ask(model_at(server), "x")[0].text == server.lm.write("x")
-
-
-def test_a_model_that_is_not_there_names_those_that_are(server):
-    with pytest.raises(ModelError, match=r"has no 'tay'.*It lists: toy.*Did you mean 'toy'"):
-        model_at(server, "tay")
-
-
-def test_a_web_site_is_no_interface(server):
-    server.models = False
-    server.each = fake.page(200)
-    with pytest.raises(ModelError, match="mostly ends in /v1"):
-        model_at(server)
-    server.each = fake.page(404)
-    with pytest.raises(ModelError, match="mostly ends in /v1"):
-        model_at(server)
-
-
-@pytest.mark.parametrize("key", ["", KEY])
-def test_a_key_that_is_missing_or_wrong_is_one_clear_error(monkeypatch, key):
-    monkeypatch.setenv("OPENAI_API_KEY", key)
-    with fake.FakeServer(key="another-key-entirely") as server:
-        with pytest.raises(ModelError, match="refuses the key" if key else "wants a key") as raised:
-            model_at(server)
-        assert len(server.seen) == 1
-    assert KEY not in str(raised.value)
-
-
-def test_openai_itself_is_not_even_asked_without_a_key():
-    with pytest.raises(ModelError, match=r"api.openai.com/v1 wants a key, and OPENAI_API_KEY is not set"):
-        load_model("openai/gpt-x")
-
-
-def test_a_server_of_this_machine_needs_no_key(server):
-    ask(model_at(server), "x")
-    assert not any("authorization" in {name.lower() for name in seen.headers} for seen in server.seen)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ({"base_url": "localhost:8000"}, "is no address"),
-        ({"base_url": "ftp://host/v1"}, "is no address"),
-        ({"base_url": "http://host:port/v1"}, "is no address"),
-        ({"base_url": "http://host/v1/chat/completions"}, "Write  -M base_url=http://host/v1"),
-        ({"base_url": "http://me:secret@host/v1"}, "holds a user name"),
-        ({"base_url": "http://host/v1?key=secret"}, "holds a user name, a query"),
-        ({"api": "response"}, "use one of auto, completions, chat"),
-        ({"concurrency": "0"}, "from 1 to 256"),
-        ({"key": "secret"}, "not known"),
-        ({"timeout": "nan"}, "give a number"),
-    ],
-)
-def test_arguments_that_cannot_be_are_refused_and_hold_no_secret(arguments, words):
-    with pytest.raises(UsageError, match=words) as raised:
-        load_model("openai/toy", {"base_url": "http://127.0.0.1:9/v1", **arguments})
-    assert "secret" not in str(raised.value)
-
-
-@pytest.mark.parametrize("name", ["openai", "openai/", "openai/toy@layers=2"])
-def test_a_name_without_a_model_is_refused(name):
-    with pytest.raises(UsageError, match="Write  -m openai/<name>"):
-        load_model(name)
-
-
-# what is told
-
-
-def test_the_model_has_the_abilities_that_the_server_showed(server):
-    model = model_at(server)
-    assert isinstance(model, Generates)
-    assert isinstance(model, Reports)
-    assert not isinstance(model, Scores)
-    assert abilities(model) == ["generate"]
-    assert "log-probabilities" in model.lacks["score"]
-
-
-def test_facts_are_plain_text_and_say_that_weights_are_not_known(server):
-    facts = model_at(server).facts()
-    assert all(isinstance(value, str) for value in facts.values())
-    assert "cannot be hashed" in facts["weights"]
-    assert facts["server"] == server.url
-
-
-def test_the_fingerprint_changes_with_all_that_a_server_tells_and_with_nothing_else(server):
-    first = model_at(server)
-    assert first.fingerprint() == model_at(server, concurrency=2, timeout=9, retries=1).fingerprint()
-    assert first.fingerprint() != model_at(server, api="chat").fingerprint()
-    server.models = [{**server.models[0], "created": 99, "permission": [{"id": "random"}]}]
-    assert first.fingerprint() == model_at(server).fingerprint()
-    prints = {first.fingerprint()}
-    for told in ({"owned_by": "another"}, {"root": "weights-2"}, {"meta": {"n_params": 7}}):
-        server.models = [{"id": "toy", "created": 1, "owned_by": "nobody", **told}]
-        prints.add(model_at(server).fingerprint())
-    assert len(prints) == 4
-    with fake.FakeServer(echo="ignored") as other:
-        assert first.fingerprint() != model_at(other).fingerprint()
-
-
-@pytest.mark.parametrize(
-    ("told", "length"),
-    [
-        ({"max_model_len": 4096}, 4096),
-        ({"meta": {"n_ctx": 512, "n_ctx_train": 9}}, 512),
-        ({}, None),
-        ({"max_model_len": "x"}, None),
-    ],
-)
-def test_the_context_length_is_what_the_server_tells(server, told, length):
-    server.models = [{"id": "toy", **told}]
-    assert model_at(server).context_length == length
-
-
-def test_counted_tokens_are_at_least_one_and_grow_with_the_bytes(server):
-    counts = model_at(server).count_tokens(["", "abc", "abcdef", "中文"])
-    assert counts == [1, 2, 3, 3]
-
-
-def test_a_changing_configuration_of_the_server_is_remarked(server):
-    model = after_start(
-        server, *[fake.says({"choices": [{"text": "a"}], "system_fingerprint": f"fp{n}"}) for n in (1, 2)]
-    )
-    ask(model, "x", "y")
-    assert any("changed its configuration" in remark for remark in model.remarks)
-
-
-# the key
-
-
-def texts_of(error):
-    """Everything that a chain of exceptions could show."""
-    seen = ""
-    while error is not None:
-        seen += f"{error!r} {error.args!r} {vars(error)!r}"
-        error = error.__cause__ or error.__context__
-    return seen
-
-
-def test_a_hostile_server_does_not_get_the_key_into_anything_we_keep(monkeypatch, caplog):
-    caplog.set_level("INFO")
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    with fake.FakeServer(echo="ignored", key=KEY) as server:
-        server.models = [{"id": "toy", "owned_by": KEY, "root": f"x{KEY}", "meta": {KEY: [KEY]}}, {"id": KEY}]
-        model = model_at(server)
-        kept = [repr(model.facts()), model.fingerprint(), repr(vars(model)), repr(model._found), repr(model._server)]
-        for code in (200, 400, 403, 422, 500):
-            server.next(*[fake.shows_key(code)] * 3)
-            [answer] = ask(model, "x")
-            assert isinstance(answer, Failed), code
-            kept.append(repr(answer))
-            server.queue.clear()
-        for code in (302, 401, 404):
-            server.next(fake.shows_key(code))
-            with pytest.raises(ModelError) as raised:
-                ask(model, "x")
-            kept.append(texts_of(raised.value))
-        server.each = fake.shows_key(400)
-        with pytest.raises(ModelError) as raised:
-            model_at(server, api="completions")
-        kept.append(texts_of(raised.value))
-    assert all(seen.headers.get("authorization") == f"Bearer {KEY}" for seen in server.seen)
-    assert not [text for text in [*kept, *model.remarks] if KEY in text]
-    assert KEY not in caplog.text
-
-
-def test_the_key_does_not_follow_a_redirection(monkeypatch):
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    with fake.FakeServer() as elsewhere, fake.FakeServer(echo="ignored") as server:
-        model = model_at(server)
-        for code in (301, 302, 303, 307, 308):
-            server.next(fake.status(code, Location=f"{elsewhere.url}/completions"))
-            with pytest.raises(ModelError, match="a redirection to 'http://127"):
-                ask(model, "x")
-        assert elsewhere.seen == []
-
-
-def test_a_proxy_of_the_environment_sees_nothing_of_a_plain_connection(monkeypatch, server):
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    with fake.FakeServer() as proxy:
-        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-            monkeypatch.setenv(name, proxy.url.removesuffix("/v1"))
-        monkeypatch.setenv("NO_PROXY", "")
-        ask(model_at(server), "x")
-        assert proxy.seen == []
-
-
-@pytest.mark.parametrize("key", ["sk-two words-1234", "sk-ünïcode-1234", "sk-line\nbreak-1234"])
-def test_a_key_that_no_header_can_hold_is_refused_without_being_shown(monkeypatch, server, key):
-    monkeypatch.setenv("OPENAI_API_KEY", key)
-    with pytest.raises(ModelError, match="characters that no key has") as raised:
-        model_at(server)
-    assert not any(part in texts_of(raised.value) for part in ("sk-", "1234"))
-    assert server.seen == []
-
-
-def test_a_key_in_the_name_or_address_is_refused(monkeypatch, server):
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    for name, url in (("toy", f"http://127.0.0.1:9/{KEY}"), (KEY, server.url)):
-        with pytest.raises(UsageError, match="written into results") as raised:
-            load_model(f"openai/{name}", {"base_url": url})
-        assert KEY not in str(raised.value)
-
-
-def test_a_short_placeholder_is_sent_and_is_an_ordinary_word(monkeypatch):
-    monkeypatch.setenv("OPENAI_API_KEY", "EMPTY")
-    with fake.FakeServer(echo="ignored", key="EMPTY") as server:
-        model = after_start(server, fake.completion("it is EMPTY"))
-        assert ask(model, "x")[0].text == "it is EMPTY"
-
-
-def test_nothing_that_a_run_writes_holds_the_key(monkeypatch, tmp_path):
-    import gnomon
-
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    monkeypatch.setenv("GNOMON_CACHE", str(tmp_path / "cache"))
-    with fake.FakeServer(key=KEY) as server:
-        model = model_at(server)
-        bad = [fake.shows_key(400), fake.shows_key(200), fake.shows_key(500)]
-        server.each = lambda handler, body: len(server.posts) % 3 == 0 and bad[len(server.posts) % 2](handler, body)
-        server.models = [{"id": "toy", "owned_by": KEY}]
-        run = gnomon.evaluate("facts", model, limit=3, runs_dir=tmp_path / "runs")
-    assert run.manifest.statuses.get("error")
-    assert run.manifest.statuses.get("ok")
-    files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert {"records.jsonl", "manifest.json", "report.html", "result.json"} <= {path.name for path in files}
-    assert not [path for path in files if KEY.encode() in path.read_bytes()]
-
-
 # runs
 
 
@@ -675,7 +414,8 @@ from pathlib import Path
 model = load_model("openai/toy", {"base_url": sys.argv[1], "concurrency": "4"})
 def unit(n):
     def finish(answers, given):
-        return Record(id=f"u{n}", subset="s", split="test", group="g", input=given, status="ok", output={"text": answers[0].text})
+        said = {"text": answers[0].text}
+        return Record(id=f"u{n}", subset="s", split="test", group="g", input=given, status="ok", output=said)
     return Unit(f"u{n}", (Prompt(f"prompt {n}", Decoding(max_tokens=8)),), finish)
 ask_all([unit(n) for n in range(60)], Journal(Path(sys.argv[2])), model.generate, fingerprint=model.fingerprint())
 """
@@ -703,8 +443,3 @@ def test_a_killed_run_asks_again_only_for_what_was_under_way(server, tmp_path):
         f"u{n}": server.lm.write(f"prompt {n}") for n in range(60)
     }
     assert len(records) == 60
-
-
-def test_an_ask_is_no_prompt_of_this_model(server):
-    assert not hasattr(model_at(server), "score")
-    assert Ask("a", ("b",))

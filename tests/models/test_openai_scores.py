@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import math
+import re
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from gnomon.asks import Ask, Failed, Scored
 from gnomon.models import Scores, _http, load_model
@@ -27,6 +31,7 @@ def _load(name):
 
 
 fake = _load("_fake_server")
+BYTE_OF = {char: byte for byte, char in bytes_to_unicode().items()}
 
 
 @pytest.fixture(autouse=True)
@@ -44,18 +49,22 @@ class Served:
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
         self.model = AutoModelForCausalLM.from_pretrained(folder).eval()
         self.spelling = spelling
+        self.known = {}
+        self.one_at_a_time = threading.RLock()
         ids = self.tokenizer("a")["input_ids"]
         plain = self.tokenizer("a", add_special_tokens=False)["input_ids"]
         self.first = ids[: len(ids) - len(plain)]
         self.start = self.tokenizer.decode(self.first) if self.first else None
 
     def split(self, text):
-        given = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        with self.one_at_a_time:
+            given = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
         if self.spelling == "offsets":
-            return [text[low:high] for low, high in given["offset_mapping"]]
-        pieces = [self.tokenizer.decode([token]) for token in given["input_ids"]]
+            ends = [0, *(high for _, high in given["offset_mapping"])]
+            return [text[max(low, end) : high] for (low, high), end in zip(given["offset_mapping"], ends, strict=False)]
+        raw = [self.raw(token) for token in given["input_ids"]]
+        pieces = [one.decode("utf-8", "replace") for one in raw]
         if self.spelling == "bytes":
-            raw = [self.raw(token) for token in given["input_ids"]]
             pieces = [
                 "bytes:" + "".join(f"\\x{byte:02x}" for byte in one) if "\ufffd" in piece else piece
                 for piece, one in zip(pieces, raw, strict=True)
@@ -64,14 +73,16 @@ class Served:
 
     def raw(self, token):
         """The bytes of one token of a byte-level vocabulary."""
-        from transformers.convert_slow_tokenizer import bytes_to_unicode
-
-        back = {char: byte for byte, char in bytes_to_unicode().items()}
-        return bytes(back[char] for char in self.tokenizer.convert_ids_to_tokens(token))
+        return bytes(BYTE_OF[char] for char in self.tokenizer.convert_ids_to_tokens(token))
 
     def logprobs(self, text, tokens):
-        ids = self.first + self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        with torch.inference_mode():
+        if text not in self.known:
+            self.known[text] = self._logprobs(text)
+        return self.known[text]
+
+    def _logprobs(self, text):
+        with self.one_at_a_time, torch.inference_mode():
+            ids = self.first + self.tokenizer(text, add_special_tokens=False)["input_ids"]
             rows = torch.log_softmax(self.model(torch.tensor([ids])).logits[0].double(), dim=-1)
         values = [None, *(float(rows[at - 1, token]) for at, token in enumerate(ids) if at)]
         return values[len(self.first) :]
@@ -226,6 +237,25 @@ def test_a_continuation_of_no_token_fails():
         assert isinstance(score(served(server), [Ask("The sky", ("",))])[0], Failed)
 
 
+class Merging(fake.Toy):
+    """Merges a colon with the line break after it, as Llama 3's and Qwen's vocabularies do."""
+
+    def split(self, text):
+        return re.findall(r":\n|:|\s?[^\s:]+|\s", text)
+
+
+def test_a_token_that_straddles_the_contexts_end_is_met_by_the_convention_or_refused():
+    """As on this machine: "Answer:" + "\\nA" is scored as "A" after "Answer", ":"."""
+    with fake.FakeServer(Merging()) as server:
+        model = served(server)
+        plain, joined = score(model, [Ask("Answer:\n", ("A", "B C")), Ask("Ans", ("wer",))])
+    lm = server.lm
+    assert plain.logprobs[0] == lm.logprobs("Answer:A", ["Answer", ":", "A"])[2]
+    assert plain.logprobs[1] == pytest.approx(sum(lm.logprobs("Answer:B C", ["Answer", ":", "B", " C"])[2:]))
+    assert plain.tokens == (1, 2)
+    assert "straddles the end of the context" in joined.message
+
+
 # the same numbers as on this machine
 
 TEXTS = [
@@ -242,11 +272,15 @@ TEXTS = [
 ]
 
 
-@pytest.mark.parametrize("spelling", ["offsets", "shown", "bytes"])
-@pytest.mark.parametrize("tokenizer", ["bytes", "byte BPE", "byte BPE, bos", "metaspace BPE", "metaspace Unigram, bos"])
+@pytest.mark.parametrize(
+    ("tokenizer", "spelling"),
+    [
+        *itertools.product(["bytes", "byte BPE", "byte BPE, bos"], ["offsets", "shown", "bytes"]),
+        ("metaspace BPE", "offsets"),
+        ("metaspace Unigram, bos", "offsets"),
+    ],
+)
 def test_a_server_gives_the_numbers_of_this_machine_or_none(saved, tokenizer, spelling):
-    if spelling != "offsets" and "byte" not in tokenizer:
-        pytest.skip("only byte-level vocabularies have tokens that are no text")
     folder = saved(tokenizer=tokenizer)
     asks = [Ask(context, (one,)) for context, ones in TEXTS for one in ones if one]
     asks += [Ask(context, tuple(filter(None, ones))) for context, ones in TEXTS]
@@ -258,7 +292,7 @@ def test_a_server_gives_the_numbers_of_this_machine_or_none(saved, tokenizer, sp
     good = 0
     for ask, here, there in zip(asks, local, found, strict=True):
         if isinstance(there, Failed):
-            assert any(word in there.message for word in ("parts of characters", "no token", "do not join")), (
+            assert any(word in there.message for word in ("parts of characters", "straddles")), (
                 ask,
                 there,
             )
@@ -266,8 +300,8 @@ def test_a_server_gives_the_numbers_of_this_machine_or_none(saved, tokenizer, sp
         good += 1
         assert there.tokens == here.tokens, ask
         assert max(abs(a - b) for a, b in zip(there.logprobs, here.logprobs, strict=True)) < 1e-4, ask
-    ascii_only = sum((ask.context + "".join(ask.continuations)).isascii() for ask in asks)
-    assert good >= (len(asks) if spelling == "bytes" and tokenizer != "metaspace BPE" else ascii_only - 4)
+    assert good >= 22  # of 33: the others end in the middle of a word or in parts of a character
+    assert good == 33 or (tokenizer, spelling) != ("bytes", "bytes")
 
 
 @pytest.mark.slow
@@ -276,12 +310,15 @@ def test_a_served_embedded_model_gives_the_numbers_of_this_machine(embedded):
         Ask("The capital of France is", (" Paris", " Rome", " a city in the north")),
         Ask("Question: Is water wet?\nAnswer: ", ("yes", "no")),
         Ask("Un naïf dit: «café» 中文 \U0001f642 and then", (" he left", " nothing")),
-        Ask("The word is straw", ("berry", "s")),
+        Ask("The word is straw", (" hat",)),
     ]
     local = score(load_model(f"hf/{embedded}", {"dtype": "float32"}), asks)
     for spelling in ("shown", "bytes"):
         with fake.FakeServer(Served(embedded, spelling)) as server:
-            found = score(served(server), asks)
+            model = served(server)
+            found = score(model, asks)
+            [merged] = score(model, [Ask("The word is straw", ("s",))])  # " straws" is one token
+        assert "straddles" in merged.message
         for here, there in zip(local, found, strict=True):
             assert there.tokens == here.tokens
             assert max(abs(a - b) for a, b in zip(there.logprobs, here.logprobs, strict=True)) < 1e-3

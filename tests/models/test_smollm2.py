@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from gnomon.asks import Ask
+from gnomon.asks import Ask, Decoding, Prompt
 from gnomon.errors import ModelError, UsageError
 from gnomon.models import abilities, load_model, smollm2
 
@@ -115,7 +115,7 @@ def model(embedded, model_cache, monkeypatch):
 
 def test_it_is_a_model_like_any_other(model):
     assert model.name == "smollm2"
-    assert abilities(model) == ["score"]
+    assert abilities(model) == ["score", "generate"]
     assert model.context_length == 8192
     facts = model.facts()
     assert (facts["layers"], facts["dtype"]) == ("30", "float32")
@@ -142,6 +142,55 @@ def test_it_shares_prefixes_and_gives_the_plain_forwards_numbers(model, embedded
             wanted = logprobs[start - 1 : -1].gather(1, ids[0, start:, None]).sum().item()
             assert got[index].logprobs[number] == pytest.approx(wanted, abs=1e-4)
     assert got[2].logprobs[0] > got[2].logprobs[1]
+
+
+STORIES = [
+    Prompt("The capital of France is", Decoding(8)),
+    Prompt("Once upon a time there was a", Decoding(14, stop=(".", " and"))),
+    *(Prompt("My favourite number is", Decoding(6, 1.0, 0.95), seed) for seed in range(3)),
+    Prompt("def add(a, b):\n    return", Decoding(6, stop=("\n",))),
+    Prompt("naïve café 日本 😀", Decoding(5, 0.7), 4),
+]
+
+
+def write(model, prompts=STORIES):
+    return dict(pair for batch in model.generate(prompts, lambda index: False) for pair in batch)
+
+
+@pytest.mark.slow
+def test_it_writes_what_generate_writes_and_no_sample_depends_on_its_company(embedded, model_cache, monkeypatch):
+    monkeypatch.setenv("GNOMON_CACHE", str(model_cache))
+    model = load_model("smollm2", {"device": "cpu"})
+    whole = write(model)
+    assert model.remarks == []
+    for rows in (1, 3):
+        model._writer._rows = rows
+        assert write(model) == whole
+    backwards = write(model, STORIES[::-1])
+    assert [backwards[len(STORIES) - 1 - index] for index in range(len(STORIES))] == [whole[i] for i in sorted(whole)]
+    assert len({whole[index].text for index in (2, 3, 4)}) == 3
+    tokenizer = AutoTokenizer.from_pretrained(embedded)
+    for index in (0, 1, 5):
+        ids = tokenizer(STORIES[index].context, return_tensors="pt")
+        size = STORIES[index].decoding.max_tokens
+        new = model._network.generate(**ids, do_sample=False, max_new_tokens=size)[0, ids["input_ids"].shape[1] :]
+        text = tokenizer.decode(new, skip_special_tokens=True)
+        ends = [text.index(stop) for stop in STORIES[index].decoding.stop if stop in text]
+        assert whole[index].text == text[: min(ends, default=len(text))]
+    assert "Paris" in whole[0].text
+
+
+@pytest.mark.slow
+def test_in_its_chat_template_it_answers_and_ends(model_cache, embedded, monkeypatch):
+    monkeypatch.setenv("GNOMON_CACHE", str(model_cache))
+    model = load_model("smollm2", {"device": "cpu", "chat": "yes"})
+    (answer,) = write(
+        model, [Prompt("What is the capital of France? Answer in one short sentence.", Decoding(40))]
+    ).values()
+    assert answer.finish == "stop"
+    assert "Paris" in answer.text
+    assert "<|im_end|>" not in answer.text
+    assert answer.tokens < 40
 
 
 @pytest.mark.slow
