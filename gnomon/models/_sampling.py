@@ -139,7 +139,7 @@ def nucleus(shares: Tensor, top_p: Tensor) -> Tensor:
     goal = (top_p - _ROUNDING)[:, None]
     top = shares.topk(min(size, _TOP), dim=-1).values
     least, count = _last(top, goal)
-    wide = top.sum(dim=-1) < goal[:, 0]
+    wide = (top.sum(dim=-1) < goal[:, 0]) & (top_p < 1)
     if top.shape[-1] < size and bool(wide.any()):
         least[wide], count[wide] = _last(shares[wide].sort(dim=-1, descending=True).values, goal[wide])
     above, equal = shares > least, shares == least
@@ -148,7 +148,7 @@ def nucleus(shares: Tensor, top_p: Tensor) -> Tensor:
 
 
 def _last(falling: Tensor, goal: Tensor) -> tuple[Tensor, Tensor]:
-    """Of probabilities that fall along a row, how many reach `goal` together, and the least of these; (rows, 1) each."""
+    """Of probabilities that fall along a row: the least one needed to reach `goal`, and how many are; (rows, 1) each."""
     before = falling.cumsum(dim=-1) - falling
     count = (before < goal).sum(dim=-1, keepdim=True)
     return falling.gather(-1, count - 1), count
