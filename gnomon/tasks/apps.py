@@ -12,6 +12,7 @@ from typing import Any
 
 from gnomon.asks import Decoding, Prompt
 from gnomon.errors import DataError
+from gnomon.grading.fences import last_fence
 from gnomon.grading.programs import parse_cases
 from gnomon.tasks._sources import Folder, Hub, MissingFile, Source, SourceFinder, hub_rows
 from gnomon.tasks._task import Item, Protocol, Task
@@ -159,13 +160,7 @@ def _chat(item: Item, shots: Sequence[Item]) -> tuple[Prompt, ...]:
 
 
 def _fenced(item: Item, text: str) -> str | None:
-    """The last fenced block; the whole text where there is no fence."""
-    parts = text.split("```")
-    if len(parts) < 3:
-        return _program(item, text)
-    block = parts[-2] if len(parts) % 2 else parts[-1]
-    first, newline, rest = block.partition("\n")
-    return _program(item, rest if newline and first.strip().isalnum() else block)
+    return _program(item, last_fence(text))
 
 
 _BEAMS = "Greedy decoding or sampling; the release writes with beam search (5 beams) up to 1,024 tokens in all."

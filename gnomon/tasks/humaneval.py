@@ -11,6 +11,7 @@ from typing import Any
 
 from gnomon.asks import Decoding, Prompt
 from gnomon.errors import DataError
+from gnomon.grading.fences import last_fence
 from gnomon.tasks._sources import Folder, Hub, MissingFile, Source, SourceFinder, hub_rows
 from gnomon.tasks._task import Item, Protocol, Task
 
@@ -63,6 +64,18 @@ def _official(item: Item, shots: Sequence[Item]) -> tuple[Prompt, ...]:
     return (Prompt(item.fields["prompt"], Decoding(max_tokens=512, stop=_STOP)),)
 
 
+def _chat(item: Item, shots: Sequence[Item]) -> tuple[Prompt, ...]:
+    """A request in words for models that chat."""
+    text = f"Complete this Python function.\n\n```python\n{item.fields['prompt']}```\n\n"
+    return (Prompt(f"{text}Give the whole function, with its imports, in one ```python block.\n", Decoding(1024)),)
+
+
+def _whole_function(item: Item, text: str) -> str | None:
+    """The last fenced block, put after the prompt: the function is defined anew there."""
+    found = last_fence(text)
+    return f"\n{found}" if found.strip() else None
+
+
 task = Task(
     title="HumanEval",
     source="arXiv:2107.03374",
@@ -85,6 +98,15 @@ task = Task(
             ability="generate",
             ask=_official,
             ideal=lambda item: (item.key["canonical_solution"],),
+        ),
+        "chat": Protocol(
+            version=1,
+            about="A request in words; the function is the last fenced block. For models that chat.",
+            ability="generate",
+            ask=_chat,
+            extract=_whole_function,
+            ideal=lambda item: (f"```python\n{item.fields['prompt']}{item.key['canonical_solution']}\n```",),
+            deviations=("Not the release's prompt: a request in words; the function is written whole, in a fence.",),
         ),
     },
     examples=(

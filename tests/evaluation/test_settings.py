@@ -140,25 +140,29 @@ def test_settings_are_the_same_run_exactly_when_they_write_in_the_same_way(usual
 # what is another run -------------------------------------------------------------------------------------------------
 
 
+PROBLEMS = [
+    ("algebra", 3, "Level 1", "What is $1 + 1$?", "2"),
+    ("algebra", 4, "Level 2", "What is $2 + 2$?", "4"),
+    ("geometry", 1, "Level 1", "How many corners has a square?", "4"),
+]
+
+
 @pytest.fixture
-def run(writer, small_math, tmp_path):
-    """A run of MATH by a model that always writes the same, by default with nothing set; its path and what was
-    asked."""
-    calls = []
+def run(writer, small_math, tmp_path, quick_verifier):
+    """A run of MATH by a model that always writes the same, by default with nothing set; and what was asked."""
 
     def start(seed=0, limit=None, protocol=None, **given):
         model = writer(lambda prompt: r"\boxed{2}$")
         found = evaluate(
             "math",
             model,
-            task_args=small_math(**given),
+            task_args=small_math(PROBLEMS, **given),
             protocol=protocol,
             seed=seed,
             limit=limit,
             runs_dir=tmp_path / "runs",
             cache=False,
         )
-        calls.append(model)
         return found, model.asked
 
     return start
@@ -240,7 +244,7 @@ def test_at_a_temperature_the_model_is_given_the_seeds_of_this_run_and_no_other(
 def test_a_limit_changes_no_seed(run, tmp_path, writer, small_math):
     few = {prompt.context: prompt.seed for prompt in run(temperature="1", limit=1)[1]}
     model = writer(lambda prompt: "2$")
-    evaluate("math", model, task_args=small_math(temperature="1"), runs_dir=tmp_path / "all", cache=False)
+    evaluate("math", model, task_args=small_math(PROBLEMS, temperature="1"), runs_dir=tmp_path / "all", cache=False)
     every = {prompt.context: prompt.seed for prompt in model.asked}
     assert few.items() < every.items()
 

@@ -315,6 +315,12 @@ def test_a_context_without_a_word_has_no_span(context, pair):
     assert run(highlighter, [Passage("Which law?", context)], skip=lambda index: True) == {}
 
 
+@pytest.mark.parametrize("kind", ["bert", "roberta", "albert"])
+def test_a_span_of_blanks_of_any_kind_is_none(kind, tokenizers):
+    got = run(Highlighter(Table(tokenizers[kind]), tokenizers[kind]), [Passage("Which?", "\xa0 \u2003\n\xa0")])[0]
+    assert (got.spans, got.none) == ((), 1.0)
+
+
 def test_no_passages_no_answers(pair):
     assert run(Highlighter(*pair("bert")), []) == {}
 
@@ -441,6 +447,15 @@ def test_missing_files_are_named(pair, tmp_path):
         load_extractive(str(tmp_path))
 
 
+def test_a_seed_gives_one_model(tmp_path):
+    contracts = [tiny_qa.Contract(f"{name} AGREEMENT. {TEXT}", {"Name?": [(0, 14)], "Else?": []}) for name in WORDS]
+    saved = []
+    for folder, seed in (("one", 0), ("two", 0), ("three", 1)):
+        tiny_qa.make_tiny_qa(tmp_path / folder, contracts, steps=2, seed=seed)
+        saved.append((tmp_path / folder / "model.safetensors").read_bytes())
+    assert saved[0] == saved[1] != saved[2]
+
+
 def words(text):
     return set(re.sub("[.,;:]", "", text.lower()).split())
 
@@ -469,7 +484,8 @@ def area(golds, predictions):
 @pytest.mark.slow
 def test_a_model_trained_for_half_a_minute_highlights_names_of_contracts_it_has_not_seen(release, tmp_path):
     contracts = tiny_qa.read_contracts(release("cuad") / "cuad_v1_rebuilt.json", ["Document Name"], longest=20_000)
-    seen, unseen = contracts[:60], contracts[60:80]
+    unseen = contracts[::8]
+    seen = [one for number, one in enumerate(contracts) if number % 8]
     passages = [Passage(question, one.context) for one in unseen for question in one.questions]
     golds = [{one.context[a:b] for a, b in spans} for one in unseen for spans in one.questions.values()]
     areas = []
@@ -481,4 +497,4 @@ def test_a_model_trained_for_half_a_minute_highlights_names_of_contracts_it_has_
         assert all(text.strip() for own in texts for text, _ in own)
         areas.append(area(golds, texts))
     assert areas[0] < 0.05
-    assert areas[1] > 0.3
+    assert areas[1] > 0.4
