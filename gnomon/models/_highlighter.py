@@ -66,7 +66,13 @@ def is_extractive(config: Any) -> bool:
 
 
 def load_extractive(
-    place: str, revision: str = "", dtype: str = "float32", device: str = "cpu", *, shown: str = ""
+    place: str,
+    revision: str = "",
+    dtype: str = "float32",
+    device: str = "cpu",
+    *,
+    shown: str = "",
+    config: Any = None,
 ) -> tuple[Any, Any]:
     """The model and the tokenizer at `place`, a folder or a hub id.
 
@@ -79,6 +85,8 @@ def load_extractive(
     device : str
     shown : str
         The model's name in messages; `hf/<place>` where it is empty.
+    config : PretrainedConfig, optional
+        In place of the checkpoint's own, for example with fewer layers.
 
     Returns
     -------
@@ -109,6 +117,7 @@ def load_extractive(
                 place,
                 dtype=dtype if dtype == "auto" else getattr(torch, dtype),
                 output_loading_info=True,
+                **({} if config is None else {"config": config}),
                 **_at(revision),
             )
         except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:

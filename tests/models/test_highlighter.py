@@ -37,7 +37,7 @@ def beside(name):
 
 
 tiny_qa, qa_oracle = beside("_tiny_qa"), beside("_qa_oracle")
-oracle, Table = qa_oracle.oracle, qa_oracle.Table
+oracle, Table, WORD = qa_oracle.oracle, qa_oracle.Table, qa_oracle.WORD
 
 TEXT = "the supplier shall (not) pay; Delaware law, governs this Agreement. and/or café naïve 12.5% Über-term"
 WORDS = TEXT.split()
@@ -47,7 +47,6 @@ CORPUS = [
     "Which law governs? What is it?",
 ] * 3
 SMALL = {"length": 40, "stride": 12, "question": 6, "longest": 9, "n_best": 6}
-WORD = re.compile("[^ \t\r\n\u202f]+")
 TINY = {
     "hidden_size": 32,
     "num_hidden_layers": 2,
@@ -57,14 +56,13 @@ TINY = {
     "pad_token_id": 0,
     "hidden_dropout_prob": 0.1,  # must play no part
 }
-ROBERTA = {"max_position_embeddings": 602, "pad_token_id": 1, "type_vocab_size": 1}
 KINDS = {
     "bert": {},
     "albert": {"embedding_size": 16},
     "electra": {"embedding_size": 16},
     "distilbert": {"dim": 32, "hidden_dim": 64, "n_layers": 2, "n_heads": 4},
     "deberta-v2": {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "type_vocab_size": 0},
-    "roberta": ROBERTA,
+    "roberta": {"max_position_embeddings": 602, "pad_token_id": 1, "type_vocab_size": 1},
 }
 
 
@@ -253,7 +251,7 @@ def test_spans_are_characters_of_any_passage(context, question, kind, tokenizers
 
 def test_line_ends_and_double_blanks_are_kept_in_a_span(tokenizers):
     context = "The  law\r\n\r\nof   Delaware\tgoverns."
-    for tokenizer in tokenizers.values():
+    for tokenizer in (tiny_qa.wordpiece(CORPUS), tokenizers["roberta"]):
         model = Table(tokenizer)
         model.embedding.weight.data[:] = 0
         tokens = tokenizer(" law Delaware", add_special_tokens=False)["input_ids"]
@@ -423,8 +421,9 @@ def test_a_saved_checkpoint_gives_the_same_answers(kind, pair, tmp_path):
     assert is_extractive(loaded.config)
     wanted = run(Highlighter(model, tokenizer, **SMALL), passages)
     assert run(Highlighter(loaded, read, **SMALL), passages) == wanted
-    half, _ = load_extractive(str(tmp_path), dtype="bfloat16")
-    assert half.dtype == torch.bfloat16
+    fewer = AutoConfig.from_pretrained(tmp_path, num_hidden_layers=1)
+    half, _ = load_extractive(str(tmp_path), dtype="bfloat16", config=fewer)
+    assert (half.dtype, half.config.num_hidden_layers) == (torch.bfloat16, 1)
     assert set(run(Highlighter(half, read, **SMALL), passages)) == set(range(6))
 
 
