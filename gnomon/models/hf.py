@@ -13,12 +13,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gnomon.asks import Ask, Prompt
+from gnomon.asks import Ask, Passage, Prompt
 from gnomon.errors import ModelError, UsageError
 from gnomon.models._files import fingerprint
-from gnomon.models._model import Answers, Arguments, Completions, Model, ModelName
+from gnomon.models._model import Answers, Arguments, Completions, Highlightings, Model, ModelName
 
 if TYPE_CHECKING:
+    from gnomon.models._highlighter import Highlighter
     from gnomon.models._scorer import Scorer
     from gnomon.models._tokens import Encoder
     from gnomon.models._writer import Writer
@@ -48,7 +49,7 @@ def open_model(shown: str, place: str, arguments: Mapping[str, str], settings: M
             raise UsageError(f"'@{key}={value}' is no setting of {shown}.", hint="Known: layers (its first K layers).")
         config = _first_layers(shown, config, value)
     suffix = "".join(f"@{key}={value}" for key, value in settings.items())
-    kind = _Causal if _is_causal(config) else _Other
+    kind = _Causal if _is_causal(config) else _Extractive if _is_extractive(config) else _Other
     return kind(shown + suffix, place, config, given)
 
 
@@ -191,6 +192,37 @@ class _Causal(_Other):
                 f"model '{self.name}' cannot be loaded: its files lack {len(missing)} weights, such as {missing[0]}."
             )
         return model.to(self._device).eval().requires_grad_(False)
+
+
+class _Extractive(_Other):
+    """A model that answers questions with spans of a text; its weights are loaded when the first passage comes."""
+
+    @property
+    def remarks(self) -> list[str]:
+        return self._highlighter.remarks if "_highlighter" in self.__dict__ else []
+
+    @property
+    def tokens_computed(self) -> int:
+        return self._highlighter.tokens_computed if "_highlighter" in self.__dict__ else 0
+
+    def highlight(self, passages: Sequence[Passage], skip: Callable[[int], bool]) -> Iterator[Highlightings]:
+        yield from self._highlighter.highlight(passages, skip)
+
+    @cached_property
+    def _highlighter(self) -> Highlighter:
+        from gnomon.models._highlighter import Highlighter, load_extractive
+
+        model, tokenizer = load_extractive(
+            self._place, self._revision, self._torch_dtype(), self._device, shown=self.name, config=self._config
+        )
+        budget = {"batch_tokens": self._batch_tokens} if self._given.text("batch_tokens", "") else {}
+        return Highlighter(model, tokenizer, **budget)
+
+
+def _is_extractive(config: Any) -> bool:
+    from gnomon.models._highlighter import is_extractive
+
+    return is_extractive(config)
 
 
 def _read_config(shown: str, place: str, revision: str) -> Any:
