@@ -151,11 +151,13 @@ def _source(
     task: str, model: str | Model | None, model_args: Mapping[str, str] | None, solutions: Path | str | None
 ) -> Model:
     """Whom the answers come from: a model, or a file of solutions."""
-    if (model is None) == (solutions is None):
+    if model is None and solutions is None:
         raise UsageError(
-            f"{task} needs a model or a file of solutions, and not both.",
-            hint="Give  -m smollm2  (or another model), or  --solutions FILE .",
+            f"no model was named to answer {task}.",
+            hint="Give  -m smollm2  or another model. Programs made elsewhere are graded with  --solutions FILE .",
         )
+    if model is not None and solutions is not None:
+        raise UsageError("a model and a file of solutions were given.", hint="Give one of  -m  and  --solutions .")
     if solutions is not None:
         return Solutions(Path(solutions))
     assert model is not None

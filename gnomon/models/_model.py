@@ -244,7 +244,7 @@ def load_model(name: str, arguments: Mapping[str, str] | None = None) -> Model:
     'mock/uniform'
     >>> load_model("mok")
     Traceback (most recent call last):
-    gnomon.errors.UsageError: no model provider is named 'mok'. Did you mean 'mock'? Known: hf, mock, smollm2.
+    gnomon.errors.UsageError: no model provider is named 'mok'. Did you mean 'mock'? Known: hf, mock, openai, smollm2.
     """
     parsed = ModelName.parse(name)
     known = providers.names()

@@ -13,7 +13,6 @@ from typing import Any
 from gnomon.asks import Decoding, Prompt
 from gnomon.errors import DataError
 from gnomon.grading.fences import last_fence
-from gnomon.grading.programs import parse_cases
 from gnomon.tasks._sources import Folder, Hub, MissingFile, Source, SourceFinder, hub_rows
 from gnomon.tasks._task import Item, Protocol, Task
 
@@ -95,6 +94,8 @@ def _hub_row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _item(row: Mapping[str, Any], name: str, split: str, where: str, whole: bool = False) -> Item:
     """The item without its cases, which are read again when a program is graded; they are checked here."""
+    from gnomon.grading.programs import parse_cases  # brings numpy in, which listing tasks does without
+
     text = row["input_output"]
     cases = parse_cases(text, where if whole else f"{where}/input_output.json") if text.strip() else None
     form = "call" if cases is not None and cases.fn_name is not None else "standard input"

@@ -37,7 +37,7 @@ def test_a_value_may_hold_an_equals_sign_and_a_name_may_end_in_an_at_sign():
 @pytest.mark.parametrize(
     "name, words",
     [
-        ("mok", "no model provider is named 'mok'. Did you mean 'mock'? Known: hf, mock, smollm2."),
+        ("mok", "no model provider is named 'mok'. Did you mean 'mock'? Known: hf, mock, openai, smollm2."),
         ("smolm2", "Did you mean 'smollm2'?"),
         ("", "no model provider is named ''. Known:"),
         ("EleutherAI/pythia-160m", "write  -m hf/EleutherAI/pythia-160m ."),
@@ -54,7 +54,7 @@ def test_an_unknown_provider_is_refused_with_the_closest_one(name, words):
 
 
 def test_the_files_of_the_room_are_the_providers():
-    assert providers.names() == ["hf", "mock", "smollm2"]
+    assert providers.names() == ["hf", "mock", "openai", "smollm2"]
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def foreign(monkeypatch):
 
 
 def test_another_packages_provider_is_called_by_package_and_name(foreign):
-    assert providers.names() == ["hf", "mock", "smollm2", "other-package/echo"]
+    assert providers.names() == ["hf", "mock", "openai", "smollm2", "other-package/echo"]
     parsed, arguments = load_model("other-package/echo/some/model@size=2", {"a": "b"})
     assert parsed == ModelName("other-package/echo", "some/model", {"size": "2"})
     assert arguments == {"a": "b"}

@@ -1,5 +1,6 @@
 """CUAD: questions are those of the file, contexts are shared, windows cover every contract, faults are named."""
 
+import itertools
 import json
 
 import pytest
@@ -56,7 +57,7 @@ def test_windows_cover_a_contract_and_overlap(size):
     found = windows("x" * size)
     assert found[0][0] == 0
     assert found[-1][1] == size
-    for (_, end), (start, _) in zip(found, found[1:], strict=False):
+    for (_, end), (start, _) in itertools.pairwise(found):
         assert end - start == 1000
 
 

@@ -30,10 +30,18 @@ def ethics(small_release):
 @pytest.mark.parametrize(
     ("name", "arguments", "words"),
     [
-        ("mmul", {}, r"no task is named 'mmul'\. Did you mean 'mmlu'\? Known: ethics, facts, mmlu"),
-        ("zzz", {}, r"no task is named 'zzz'\. Known: ethics, facts, mmlu"),
+        (
+            "mmul",
+            {},
+            r"no task is named 'mmul'\. Did you mean 'mmlu'\? Known: apps, cuad, ethics, facts",
+        ),
+        ("zzz", {}, r"no task is named 'zzz'\. Known: apps, cuad, ethics, facts, humaneval, math, mmlu"),
         ("_task", {}, "no task is named '_task'"),
-        ("mmlu", {"subset": "anatomy"}, r"'subset' is not known to mmlu\. Did you mean 'subsets'\? Known: data, subsets"),
+        (
+            "mmlu",
+            {"subset": "anatomy"},
+            r"'subset' is not known to mmlu\. Did you mean 'subsets'\? Known: data, subsets",
+        ),
         ("mmlu", {"subsets": "anatmy"}, r"no subset 'anatmy'\. Did you mean 'anatomy'\? .*All 57: .*ls tasks mmlu"),
         ("mmlu", {"subsets": "anatomy,STEM"}, "mmlu has no subset 'STEM'"),
         ("mmlu", {"subsets": " , "}, r"no subset of mmlu was named.*gnomon ls tasks mmlu"),

@@ -263,7 +263,15 @@ def test_sampled_items_have_ids_of_their_own_and_answers_among_their_choices(tas
 
 
 def test_the_registry_is_the_folder():
-    assert [name for name in registry.names() if "/" not in name] == ["ethics", "facts", "mmlu"]
+    assert [name for name in registry.names() if "/" not in name] == [
+        "apps",
+        "cuad",
+        "ethics",
+        "facts",
+        "humaneval",
+        "math",
+        "mmlu",
+    ]
     for name in TASKS:
         assert isinstance(importlib.import_module(f"gnomon.tasks.{name}").task, Task)
 

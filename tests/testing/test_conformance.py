@@ -41,7 +41,7 @@ def test_tasks_of_the_papers_conform(name, more, release):
 
 
 def test_every_provider_is_checked_here():
-    assert set(providers.names()) == {"hf", "smollm2", "mock"}
+    assert set(providers.names()) == {"hf", "smollm2", "mock", "openai"}
 
 
 @pytest.mark.parametrize("name", SHIPPED)
