@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -27,6 +28,7 @@ GRADERS: Mapping[str, tuple[str, ...]] = {"apps": ("official", "corrected"), "hu
 MEMORY = 1 << 30
 """Bytes of address space that a program may use."""
 _OUTPUT = 64 << 20
+_PROGRAMS_A_CHECKER = 50
 _GRACE = 1.0  # seconds that the last answer of a program may be under way
 
 
@@ -97,6 +99,7 @@ def _graded(
     total, done = sum(len(programs) for _, programs in work), 0
     found: dict[int, list[dict[str, Verdict]]] = {}
     left = {index: len(programs) for index, (_, programs) in enumerate(work)}
+    checkers = _Checkers()
     units: dict[int, _Unit] = {}  # what is being worked on, under the number that the pool gives it
 
     def hand_out() -> Iterator[_Unit]:
@@ -108,11 +111,11 @@ def _graded(
     def grade(worker: Worker, unit: _Unit) -> dict[str, Verdict]:
         if isinstance(unit.problem, Cases):
             return {name: _APPS[name](worker, unit.problem, unit.program) for name in graders}
-        return {name: _humaneval(worker, unit.problem, unit.program) for name in graders}
+        return {name: _humaneval(worker, checkers, unit.problem, unit.program) for name in graders}
 
     for index in [index for index, count in left.items() if not count]:
         yield index, []
-    with Pool(kind, workers) as pool:
+    with Pool(kind, workers) as pool, closing(checkers):
         if which == "apps" and total and not pool.kind.facts["numpy"]:
             raise UsageError(
                 f"the jail has no numpy ({pool.kind.describe()}), which programs of APPS may use without importing it.",
@@ -189,44 +192,81 @@ _APPS: Mapping[str, Callable[[Worker, Cases, str], Verdict]] = {
 # ---------------------------------------------------------------------------------------------------------- HumanEval
 
 
-def _humaneval(worker: Worker, problem: HumanEvalProblem, completion: str) -> Verdict:
-    verdict = _check(worker, problem, completion)
-    return verdict if verdict.graded else _check(worker, problem, completion)  # a session is not repeated by itself
+class _Checkers:
+    """For each worker a checker that goes on with the next program of the same problem; a process a program is saved.
+
+    It runs the data's own tests, each time in a fresh name space, and meets nothing of a program but plain values.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[int, tuple[HumanEvalProblem, Session, int]] = {}
+
+    def of(self, worker: Worker, problem: HumanEvalProblem, run: Run) -> Session:
+        """A checker of `problem` that waits for a program."""
+        known = self._open.get(id(worker))
+        if known is not None and known[0] is problem and known[2] < _PROGRAMS_A_CHECKER:
+            self._open[id(worker)] = (problem, known[1], known[2] + 1)
+            return known[1]
+        self.drop(worker)
+        session = worker.other.talk(_job(run))
+        self._open[id(worker)] = (problem, session, 1)
+        return session
+
+    def drop(self, worker: Worker) -> None:
+        """End the worker's checker, which may be in the middle of something."""
+        known = self._open.pop(id(worker), None)
+        if known is not None:
+            known[1].close()
+
+    def close(self) -> None:
+        for _, session, _ in self._open.values():
+            session.close()
+        self._open.clear()
 
 
-def _check(worker: Worker, problem: HumanEvalProblem, completion: str) -> Verdict:
+def _humaneval(worker: Worker, checkers: _Checkers, problem: HumanEvalProblem, completion: str) -> Verdict:
+    verdict = _check(worker, checkers, problem, completion)
+    # a session is not repeated by itself
+    return verdict if verdict.graded else _check(worker, checkers, problem, completion)
+
+
+def _check(worker: Worker, checkers: _Checkers, problem: HumanEvalProblem, completion: str) -> Verdict:
     """Let the checker, in one jail, call the candidate, in another, until one of them has come to an end."""
     candidate_run, checker_run = judging.humaneval_runs(problem, completion)
-    began = time.monotonic()
     # The checker first: where its jail must be started, the candidate's clock does not run yet.
-    with worker.other.talk(_job(checker_run)) as checker, worker.jail.talk(_job(candidate_run)) as candidate:
+    checker = checkers.of(worker, problem, checker_run)
+    with worker.jail.talk(_job(candidate_run)) as candidate:
         began = time.monotonic()
-        word, message = _converse(checker, candidate, began + candidate_run.seconds + _GRACE)
+        word, message, whole = _converse(checker, candidate, began + candidate_run.seconds + _GRACE)
+    if not whole:
+        checkers.drop(worker)
     return judging.verdict_of([word], message, time.monotonic() - began)
 
 
-def _converse(checker: Session, candidate: Session, deadline: float) -> tuple[Word, str]:
+def _converse(checker: Session, candidate: Session, deadline: float) -> tuple[Word, str, bool]:
+    """Word and message, and whether the checker is ready for another program."""
     try:
         first = candidate.receive()
     except Ended as ended:
-        return judging.humaneval_ended(ended.outcome)
+        return *judging.humaneval_ended(ended.outcome), True
     if not judging.said(first, "ready", 1):
-        return "load error", judging.exception_text(first)
+        return "load error", judging.exception_text(first), True
     raised = answered = False
+    checker.send(["check"])
     while True:
         try:
             asked = checker.receive(max(0.0, deadline - time.monotonic()))
         except Ended as ended:
-            return judging.humaneval_ended(ended.outcome, of_checker=True, answered=answered)
+            return *judging.humaneval_ended(ended.outcome, of_checker=True, answered=answered), False
         if not judging.said(asked, "call", 3):
-            return judging.humaneval_word(asked, raised)
+            return *judging.humaneval_word(asked, raised), True
         candidate.send(asked)
         try:
             reply = candidate.receive()
         except Ended as ended:
-            return judging.humaneval_ended(ended.outcome)
+            return *judging.humaneval_ended(ended.outcome), False
         raised = judging.said(reply, "raised", 3)
         if not raised and not judging.said(reply, "value", 2):
-            return "error", "what it answered cannot be read"
+            return "error", "what it answered cannot be read", False
         checker.send(reply)
         answered = True

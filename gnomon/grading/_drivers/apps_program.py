@@ -3,8 +3,9 @@
 Belongs here: loading and running. Does not belong here: comparing what was printed; waiting for threads and functions
 registered with `atexit`, which the jail does.
 
-A `return` outside of any function ends the program: many of the release's own solutions have one, since it runs every
-program as the body of a function, and Python alone would not load them.
+What Python alone would not load and the release does, since it runs every program as the body of a function: a `return`
+outside of any function ends the program, as many of the data set's own solutions need it; a program with a `nonlocal`
+for a name of its own is run as the body of a function.
 
 Emits `["load", type, text]` where the program does not compile. Any other failure is the process's own; leaving with
 `sys.exit`, whatever its argument, is none.
@@ -15,6 +16,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import sys
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -41,14 +43,47 @@ class _Ends(ast.NodeTransformer):
         return node
 
 
-def _compiled(program: str) -> Any:
+_BODY = "_program_as_function"
+
+
+def compiled(program: str) -> types.CodeType:
+    """The program, changed where Python alone would not load it; raises what Python raises where that is no help.
+
+    >>> with contextlib.suppress(SystemExit):
+    ...     exec(compiled("for x in range(9):\\n    print(x)\\n    if x:\\n        return\\n"))
+    0
+    1
+    >>> exec(compiled("x = 1\\ndef f():\\n    nonlocal x\\n    x = 2\\nf()\\nprint(x)\\n"), {})
+    2
+    """
     try:
         return compile(program, "program.py", "exec", dont_inherit=True)
     except SyntaxError as error:
-        if "'return' outside function" not in str(error):
-            raise
-    tree = ast.fix_missing_locations(_Ends().visit(ast.parse(program, "program.py")))
-    return compile(tree, "program.py", "exec", dont_inherit=True)
+        if error.args[0] == "'return' outside function":
+            with contextlib.suppress(SyntaxError):
+                return _code(_Ends().visit(ast.parse(program)))
+        with contextlib.suppress(SyntaxError):
+            return _code(_as_function(ast.parse(program)))
+        raise
+
+
+def _code(tree: ast.Module) -> types.CodeType:
+    return compile(ast.fix_missing_locations(tree), "program.py", "exec", dont_inherit=True)
+
+
+def _as_function(tree: ast.Module) -> ast.Module:
+    """The program as a function and a call of it; what may stand in modules alone stays outside."""
+    frame = ast.parse(f"def {_BODY}(): pass\n{_BODY}()")
+    function = frame.body[0]
+    assert isinstance(function, ast.FunctionDef)
+    outside = [node for node in tree.body if _only_in_modules(node)]
+    function.body = [node for node in tree.body if node not in outside] or function.body
+    frame.body[:0] = outside
+    return frame
+
+
+def _only_in_modules(node: ast.stmt) -> bool:
+    return isinstance(node, ast.ImportFrom) and (node.module == "__future__" or node.names[0].name == "*")
 
 
 def main(payload: Any, emit: Callable[[Any], None], receive: Callable[[], Any]) -> None:
@@ -56,7 +91,7 @@ def main(payload: Any, emit: Callable[[Any], None], receive: Callable[[], Any]) 
     sys.set_int_max_str_digits(0)
     sys.argv = ["program.py"]
     try:
-        code = _compiled(payload["program"].removeprefix("\ufeff"))
+        code = compiled(payload["program"].removeprefix("\ufeff"))
     except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
         emit(["load", type(error).__name__, str(error)[:500]])
         return

@@ -3,7 +3,8 @@
 Belongs here: code of the data set, which is trusted. Does not belong here: a line of a program under test
 (`humaneval_candidate.py`, in another jail): neither the tests nor the verdict ever meet it.
 
-Emits `["call", arguments, keywords]` and receives `["value", value]` or `["raised", type, text]`; at the end
+It checks one program after another, each in a fresh name space, whenever it receives `["check"]`; it ends when the
+parent ends it. For each it emits `["call", arguments, keywords]` and receives `["value", value]` or `["raised", type, text]`; at the end
 `["passed"]`, `["failed", type, text]`, or `["broken", type, text]` where the data themselves do not run.
 """
 
@@ -44,19 +45,30 @@ def main(payload: Any, emit: Callable[[Any], None], receive: Callable[[], Any]) 
             _raise(reply[1], reply[2])
         return decode(reply[1])
 
-    sys.stdout = sys.stderr = io.StringIO()
+    parts: list[Any] = []
+    while True:
+        receive()
+        sys.stdout = sys.stderr = io.StringIO()
+        try:
+            parts = parts or [compile(payload[part], part, "exec") for part in ("prompt", "test")]
+            check = _tests(parts, payload["name"], candidate)
+        except Exception as error:
+            emit(["broken", type(error).__name__, str(error)[:500]])
+            continue
+        try:
+            check(candidate)
+        except Exception as error:
+            emit(["failed", type(error).__name__, str(error)[:500]])
+        else:
+            emit(["passed"])
+
+
+def _tests(parts: list[Any], name: str, candidate: Callable[..., Any]) -> Callable[..., Any]:
+    """The problem's `check`, anew."""
     space: dict[str, Any] = {}
-    try:
-        exec(payload["prompt"], space)  # its helper functions, which tests use
-        space[payload["name"]] = candidate
-        exec(payload["test"], space)
-        check = space["check"]
-    except Exception as error:
-        emit(["broken", type(error).__name__, str(error)[:500]])
-        return
-    try:
-        check(candidate)
-    except Exception as error:
-        emit(["failed", type(error).__name__, str(error)[:500]])
-    else:
-        emit(["passed"])
+    prompt, test = parts
+    exec(prompt, space)  # its helper functions, which tests use
+    space[name] = candidate
+    exec(test, space)
+    found: Callable[..., Any] = space["check"]
+    return found
