@@ -5,7 +5,7 @@ Belongs here: times of whole processes, and whether both say the same of every p
 The peer runs untrusted programs in processes of its own with nothing but a guard around them, so this script puts the
 whole peer into one bubblewrap without network and with a read-only system. Both use the same number of workers and the
 same time limit of 3 seconds. Identical completions of a problem are given once: gnomon would run them once anyway. A
-program that never ends costs both 3 seconds of a core, which says nothing of either; so the programs are measured twice,
+program that never ends costs both 3 seconds of a core, which says nothing of either; so programs are measured twice,
 all of them and without those that ran into the limit.
 """
 

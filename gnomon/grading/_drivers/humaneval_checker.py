@@ -50,7 +50,7 @@ def main(payload: Any, emit: Callable[[Any], None], receive: Callable[[], Any]) 
         receive()
         sys.stdout = sys.stderr = io.StringIO()
         try:
-            parts = parts or [compile(payload[part], part, "exec") for part in ("prompt", "test")]
+            parts = parts or [_prompt(payload["prompt"]), compile(payload["test"], "test", "exec")]
             check = _tests(parts, payload["name"], candidate)
         except Exception as error:
             emit(["broken", type(error).__name__, str(error)[:500]])
@@ -61,6 +61,14 @@ def main(payload: Any, emit: Callable[[Any], None], receive: Callable[[], Any]) 
             emit(["failed", type(error).__name__, str(error)[:500]])
         else:
             emit(["passed"])
+
+
+def _prompt(text: str) -> Any:
+    """The prompt as a program: one that ends in a function's head, without a docstring, is given a body."""
+    try:
+        return compile(text, "prompt", "exec")
+    except SyntaxError:
+        return compile(f"{text}\n    pass\n", "prompt", "exec")
 
 
 def _tests(parts: list[Any], name: str, candidate: Callable[..., Any]) -> Callable[..., Any]:
