@@ -148,7 +148,7 @@ def nucleus(shares: Tensor, top_p: Tensor) -> Tensor:
 
 
 def _last(falling: Tensor, goal: Tensor) -> tuple[Tensor, Tensor]:
-    """Of probabilities that fall along a row: the least one needed to reach `goal`, and how many are; (rows, 1) each."""
+    """Of probabilities that fall along a row: the least that `goal` needs, and how many it needs; (rows, 1) each."""
     before = falling.cumsum(dim=-1) - falling
     count = (before < goal).sum(dim=-1, keepdim=True)
     return falling.gather(-1, count - 1), count

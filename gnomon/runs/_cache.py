@@ -133,8 +133,7 @@ class AnswerCache:
         for left in ("-wal", "-shm"):  # they belong to the old file and must not be taken for the new one's
             self.path.with_name(self.path.name + left).unlink(missing_ok=True)
         text = (
-            f"The cache {self.path} cannot be read ({error}); it was set aside as {aside.name}, "
-            "and a new one is begun."
+            f"The cache {self.path} cannot be read ({error}); it was set aside as {aside.name}, and a new one is begun."
         )
         self.remarks.append(text)
         return True

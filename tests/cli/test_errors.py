@@ -40,7 +40,7 @@ U = ("-m", "mock/uniform")
         (("eval", "facts", *U, "-T", "subsets=capitols-questions"), "Did you mean 'capitals-questions'?"),
         (("eval", "facts", *U, "-T", "subsets=,"), "no subset of facts was named"),
         (("eval", "facts", *U, "-T", "split=train"), "facts has no split 'train'"),
-        (("eval", "facts", *U, "-T", "subset=a"), "task argument 'subset' is not known to facts. Did you mean 'subsets'?"),
+        (("eval", "facts", *U, "-T", "subset=a"), "'subset' is not known to facts. Did you mean 'subsets'?"),
         (("eval", "facts", *U, "-T", "subsets"), "-T subsets: write  -T key=value"),
         (("eval", "facts", *U, "-T", "subsets="), "write  -T key=value"),
         (("eval", "facts", *U, "-T", "=x"), "write  -T key=value"),

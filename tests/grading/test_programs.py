@@ -22,7 +22,7 @@ from gnomon.sandbox import Outcome
 TWO = Cases(("1\n", "2\n"), ("1\n", "2\n"))
 CALL = Cases(([1],), (1,), "f")
 
-# test cases ----------------------------------------------------------------------------------------------------------
+# test cases ---
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_lists_of_unequal_length_are_kept_and_only_pairs_are_judged_fairly():
     assert (len(cases), cases.judged) == (3, 1)
 
 
-# the release's comparison of what is printed, against a second and plainer one ------------------------------------------
+# the release's comparison of what is printed, against a second and plainer one ---
 
 
 def _near(a, b):
@@ -135,7 +135,7 @@ def test_a_case_that_failed_is_not_compared_but_its_lists_are_joined():
     assert programs.official_verdict(Cases((1,), ("",)), Outcome("ok", results=said)).results == (-1,)
 
 
-# the release's comparison of what is returned ---------------------------------------------------------------------------
+# the release's comparison of what is returned ---
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from([0.5, 1.0, "", "1", "a"]),
@@ -147,7 +147,7 @@ VALUES = st.recursive(JSON, lambda inner: st.lists(inner, max_size=3).map(tuple)
 
 def plain_returned(value, expected):
     def keys(x):
-        return {int(k): v for k, v in x.items()} if all(k.isdecimal() for k in x) else x
+        return {int(k): v for k, v in x.items()} if all(str(k).isdecimal() for k in x) else x
 
     if isinstance(expected, dict) and keys(expected) is not expected:
         expected = [keys(expected)]
@@ -156,9 +156,14 @@ def plain_returned(value, expected):
     candidates = [expected] + (expected[:1] if isinstance(expected, list) else [])
     value = list(value) if isinstance(value, tuple) else value
     found = any(value == one for one in candidates)
-    if isinstance(value, list) and value and isinstance(value[0], tuple) and isinstance(expected, list) and expected:
-        if all(isinstance(part, (tuple, list, str, dict)) for part in value):
-            found = found or [list(part) for part in value] == expected[0]
+    pairs = isinstance(value, list) and value and isinstance(value[0], tuple)
+    if (
+        pairs
+        and isinstance(expected, list)
+        and expected
+        and all(isinstance(p, tuple | list | str | dict) for p in value)
+    ):
+        found = found or [list(part) for part in value] == expected[0]
     return found
 
 
@@ -191,7 +196,7 @@ def test_values_of_numpy_compare_as_numpy_compares(value, expected, result):
     assert (type(found), found) == (type(result), result)
 
 
-# the fair comparisons ------------------------------------------------------------------------------------------------
+# the fair comparisons ---
 
 
 @given(TEXT, TEXT)
@@ -274,7 +279,7 @@ def test_arguments_with_numbers_for_keys():
     assert official.arguments([3, {"1": 2}]) == [3, {"1": 2}]
 
 
-# verdicts ------------------------------------------------------------------------------------------------------------
+# verdicts ---
 
 
 @pytest.mark.parametrize(
@@ -352,7 +357,7 @@ def test_a_problem_that_lacks_a_text_is_refused_with_its_name():
         programs.parse_humaneval({"prompt": "", "entry_point": "f"}, "record 3")
 
 
-# what is sent into a jail ----------------------------------------------------------------------------------------------
+# what is sent into a jail ---
 
 DRIVERS = ["apps_official", "apps_program", "apps_call", "humaneval_candidate", "humaneval_checker"]
 
@@ -382,7 +387,7 @@ def test_no_expected_output_is_in_anything_that_a_program_is_run_with(secret, ca
         assert secret not in json.dumps(run.payload) + run.stdin.decode() + run.driver
 
 
-# metrics ---------------------------------------------------------------------------------------------------------------
+# metrics ---
 
 
 def test_metrics_of_the_releases_own_example():

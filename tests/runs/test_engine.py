@@ -5,7 +5,7 @@ import math
 import pytest
 
 from gnomon.asks import Ask, Failed, Scored
-from gnomon.runs import Journal, Record, AnswerCache, Unit, ask_all
+from gnomon.runs import AnswerCache, Journal, Record, Unit, ask_all
 
 
 def unit(number, asks=1, text="question"):

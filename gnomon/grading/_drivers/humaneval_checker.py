@@ -4,8 +4,9 @@ Belongs here: code of the data set, which is trusted. Does not belong here: a li
 (`humaneval_candidate.py`, in another jail): neither the tests nor the verdict ever meet it.
 
 It checks one program after another, each in a fresh name space, whenever it receives `["check"]`; it ends when the
-parent ends it. For each it emits `["call", arguments, keywords]` and receives `["value", value]` or `["raised", type, text]`; at the end
-`["passed"]`, `["failed", type, text]`, or `["broken", type, text]` where the data themselves do not run.
+parent ends it. For each it emits `["call", arguments, keywords]` and receives `["value", value]` or
+`["raised", type, text]`; at the end `["passed"]`, `["failed", type, text]`, or `["broken", type, text]` where the data
+themselves do not run.
 """
 
 from __future__ import annotations
