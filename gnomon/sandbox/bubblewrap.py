@@ -22,6 +22,7 @@ _SCRATCH = 64 << 20
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 # Of /etc nothing but where libraries are; owners of files would let a jail of root read /etc/shadow.
 _LIBRARIES = ("/etc/ld.so.cache", "/etc/alternatives", "/usr/share/zoneinfo")
+_NUMPY_PLACE = "/numpy"
 _STORES = ("/nix/store", "/gnu/store")
 
 
@@ -78,7 +79,7 @@ class Bubblewrap(JailKind):
             argv=(*argv, "--", str(python), *python_arguments()),
             environment={"PATH": "/usr/bin:/bin"},
             count_processes=_counts_processes(),
-            numpy=str(numpy.parent) if numpy is not None else "",
+            numpy=_NUMPY_PLACE if numpy is not None else "",
         )
 
     @cached_property
@@ -101,6 +102,8 @@ class Bubblewrap(JailKind):
         for prefix in sorted(prefixes):
             if prefix == Path("/usr"):
                 folders += ["/usr/bin"]
+            elif prefix.is_relative_to("/tmp"):
+                raise self.cannot(f"Python lies in {prefix}, and a jail has a /tmp of its own")
             elif Path.home().is_relative_to(prefix):
                 raise self.cannot(f"Python's folder {prefix} holds the home folder, which a jail must not see")
             else:
@@ -119,9 +122,10 @@ class Bubblewrap(JailKind):
         if not any(str(python).startswith(f"{folder}/") for folder in folders):
             argv += ["--ro-bind", str(python), str(python)]
         if self._numpy is not None:
-            # At its own place, since it finds its libraries relative to itself; its neighbours are not there.
+            # In a folder of their own: numpy finds its libraries relative to itself, its neighbours are not there, and
+            # its place outside may be one that the jail covers, such as /tmp.
             for part in (self._numpy, self._numpy.parent / "numpy.libs"):
-                argv += ["--ro-bind-try", str(part), str(part)]
+                argv += ["--ro-bind-try", str(part), f"{_NUMPY_PLACE}/{part.name}"]
         return argv
 
 
