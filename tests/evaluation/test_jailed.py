@@ -93,10 +93,12 @@ ATTACKS = {
     ),
     "emits through the driver": (
         "    import sys\n    frame = sys._getframe()\n    while frame:\n        if 'emit' in frame.f_locals:\n"
-        "            frame.f_locals['emit'](['passed'])\n            break\n        frame = frame.f_back\n    return None\n"
+        "            frame.f_locals['emit'](['passed'])\n            break\n"
+        "        frame = frame.f_back\n    return None\n"
     ),
     "answers twice": (
-        "    import sys\n    frame = sys._getframe()\n    while 'emit' not in frame.f_locals:\n        frame = frame.f_back\n"
+        "    import sys\n    frame = sys._getframe()\n"
+        "    while 'emit' not in frame.f_locals:\n        frame = frame.f_back\n"
         "    frame.f_locals['emit'](['value', None])\n    return None\n"
     ),
     "looks for the expected values": (
@@ -105,7 +107,7 @@ ATTACKS = {
     ),
     "a false name for its exception": "    raise type('Passed', (BaseException,), {})()\n",
     "patches the driver": "    pass\n\nimport sys\nfor m in list(sys.modules.values()):\n    m.__dict__.clear()\n",
-    "patches builtins": "    pass\n\nimport builtins\nbuiltins.AssertionError = Exception\n__builtins__['all'] = lambda x: True\n",
+    "patches builtins": "    pass\n\nimport builtins\nbuiltins.AssertionError = Exception\nbuiltins.all = print\n",
     "closes the wire": "    import os\n    os.closerange(0, 9)\n    return None\n",
     "kills everything": "    import posix\n    posix.kill(-1, 9)\n    return None\n",
 }
@@ -162,7 +164,10 @@ def test_values_keep_their_types_and_keywords_arrive(check):
 
 def test_an_exception_that_tests_expect_arrives_under_its_name(check):
     problem = DOUBLE | {
-        "test": "def check(candidate):\n    try:\n        candidate(1)\n    except ValueError:\n        return\n    assert False\n"
+        "test": (
+            "def check(candidate):\n    try:\n        candidate(1)\n    except ValueError:\n        return\n"
+            "    assert False\n"
+        )
     }
     assert [one.words[0] for one in check(problem, ["    raise ValueError\n", "    return 1\n"])] == ["passed", "wrong"]
 
@@ -204,7 +209,7 @@ def test_both_graders_of_apps_are_asked_unless_one_is_named(kind):
 
 
 def test_unknown_graders_and_problems_that_cannot_be_read_are_refused(kind):
-    with pytest.raises(UsageError, match="humaneval has no grader 'corrected'. Known: official"):
+    with pytest.raises(UsageError, match=r"humaneval has no grader 'corrected'\. Known: official"):
         grade_programs([], kind, "humaneval", ["corrected"])
     with pytest.raises(DataError, match="problem 0 is no JSON"):
         list(grade_programs([({"input_output": "{"}, ["x"])], kind, "apps"))
@@ -258,19 +263,17 @@ def test_every_canonical_solution_of_humaneval_passes_and_none_of_another_proble
         problems = [json.loads(line) for line in file]
     assert len(problems) == 164
     others = [*problems[1:], problems[0]]
-    work = [
-        (problem, [problem["canonical_solution"], other["canonical_solution"]])
-        for problem, other in zip(problems, others, strict=True)
-    ]
-    found = dict(grade_programs(work, kind, "humaneval"))
-    assert [problems[index]["task_id"] for index, (own, _) in found.items() if not own["official"].passed] == []
-    assert sum(other["official"].passed for _, other in found.values()) <= 2
+    work = [(problem, [problem["canonical_solution"]]) for problem in problems]
+    work += [(problem, [other["canonical_solution"]]) for problem, other in zip(problems, others, strict=True)][::4]
+    passed = {index: one["official"].passed for index, [one] in grade_programs(work, kind, "humaneval")}
+    assert [problems[index]["task_id"] for index in range(164) if not passed[index]] == []
+    assert sum(passed[index] for index in range(164, len(work))) <= 1
 
 
 @pytest.mark.realdata
 @pytest.mark.slow
 def test_reference_solutions_of_apps_pass_under_both_graders(release, kind):
-    """All of them, save one whose lines come in an order of their own ... none, where the machine is not busy."""
+    """Of the problems with few cases: all of them, those with a `return` outside of functions included."""
     root = release("apps")
     folders = [
         root / name for name in ("train/0001", "train/0111", "train/2287", "train/2404", "test/2303", "test/2365")

@@ -58,7 +58,7 @@ def test_the_mean_is_over_problems_whatever_their_number_of_programs():
 
 
 def test_the_interval_covers_the_truth_over_problems():
-    """Problems' own chances are uniform, so mean pass@1 is 0.5; 95% intervals over 60 problems hold it about as often."""
+    """Problems' own chances are uniform, so mean pass@1 is 0.5; 95% intervals over 60 problems hold it as often."""
     random = np.random.Generator(np.random.PCG64(1))
     held = 0
     for trial in range(200):
