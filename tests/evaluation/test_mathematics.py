@@ -248,10 +248,10 @@ def test_a_verifier_that_gives_no_verdict_makes_the_answer_wrong_and_is_told(ask
 
 
 @pytest.fixture
-def mixed(ask, writer):
+def mixed(ask, writer, quick_verifier):
     """Ten problems in two subjects, some answered wrong, by a rule that the test does not need to know."""
     problems = [
-        (("algebra", "geometry")[n % 2], n, f"Level {1 + n * 7 % 5}", f"Number {n}?", str(n + 100))
+        (("algebra", "geometry")[n % 2], n, f"Level {5 if n == 10 else 1 + n % 3}", f"Number {n}?", str(n + 100))
         for n in range(1, 11)
     ]
 
@@ -284,14 +284,14 @@ def test_the_matrix_is_a_second_count_of_the_records(mixed, tmp_path):
         right[cell] += row["correct"]
     (matrix,) = blocks(run, Matrix)
     assert matrix.rows == ["algebra", "geometry"]
-    assert matrix.columns == [f"Level {n}" for n in range(1, 6)]
+    assert matrix.columns == ["Level 1", "Level 2", "Level 3", "Level 5"]
     for i, subject in enumerate(matrix.rows):
         for j, name in enumerate(matrix.columns):
             cell = subject, name
             assert matrix.counts[i][j] == every[cell]
             assert matrix.values[i][j] == (right[cell] / every[cell] if every[cell] else None)
     assert sum(map(sum, matrix.counts)) == 10
-    assert any(value is None for row in matrix.values for value in row)
+    assert matrix.values[1][3] is None
 
 
 def test_averages_and_tables_are_the_records(mixed):
@@ -309,7 +309,7 @@ def test_averages_and_tables_are_the_records(mixed):
     assert micro.baselines == {}
 
 
-def test_levels_that_are_none_stand_apart(ask, knowing):
+def test_levels_that_are_none_stand_apart(ask, knowing, quick_verifier):
     odd = [*FIVE[:3], ("algebra", 9, "Level ?", "What is $0 + 9$?", "9")]
     run = ask(knowing(), odd)
     (matrix,) = blocks(run, Matrix)
@@ -317,12 +317,12 @@ def test_levels_that_are_none_stand_apart(ask, knowing):
     assert [row[0] for row in table(run, "Accuracy by level").rows] == ["Level 1"]
 
 
-def test_another_copy_of_the_data_is_told(ask, knowing):
+def test_another_copy_of_the_data_is_told(ask, knowing, quick_verifier):
     run = ask(knowing())
     assert any("8 of 8 files differ from the release's checksums" in note.text for note in blocks(run, Note))
 
 
-def test_a_limit_draws_problems_and_says_so(ask, knowing):
+def test_a_limit_draws_problems_and_says_so(ask, knowing, quick_verifier):
     run = ask(knowing(), limit=2)
     assert len(run.records()) == 6
     assert any("6 of 8 items were asked (--limit)" in note.text for note in blocks(run, Note))
@@ -337,7 +337,7 @@ class Interrupted(Exception):
 
 
 @pytest.mark.parametrize("grader", ["official", "math-verify"])
-@pytest.mark.parametrize("after", [0, 1, 4])
+@pytest.mark.parametrize("after", [0, 3])
 def test_an_end_between_answering_and_verifying_changes_no_number(ask, knowing, grader, after, monkeypatch):
     whole = ask(knowing(), runs="whole", grader=grader)
 
