@@ -233,7 +233,7 @@ def _point(found: _Judged, suffix: str) -> Iterator[Estimate]:
     point = operating_point(judged)
     method = "one operating point over all quotes that stand in the contract; percentiles over contracts"
     for name, value, above, below in (
-        ("F1", point.f1, 2 * tp, 2 * tp + fp + fn),
+        ("F1", _f1(judged), 2 * tp, 2 * tp + fp + fn),
         ("precision", point.precision, tp, tp + fp),
         ("recall", point.recall, tp, tp + fn),
     ):
@@ -252,6 +252,11 @@ def _point(found: _Judged, suffix: str) -> Iterator[Estimate]:
             headline=name == "F1",
             reason="" if value is not None else "nothing was quoted, or no question has a reference span",
         )
+
+
+def _f1(judged: Judged) -> float | None:
+    """None where there is no recall: 0 would say that spans were missed."""
+    return operating_point(judged).f1 if judged.golds else None
 
 
 def _located(answered: Sequence[Answered], suffix: str) -> Table:
@@ -293,7 +298,7 @@ def _by_category(work: Work, rules: dict[str, _Judged], suffix: str, curves: boo
             row += [curve.aupr if curve else None, low, high, better.aupr if better else None]
         else:
             point = operating_point(judged)
-            row += [point.f1, point.precision, point.recall]
+            row += [_f1(judged), point.precision, point.recall]
         rows.append(row)
     chart = IntervalChart(label=0, value=4, low=5, high=6) if curves else None
     return Table(

@@ -295,7 +295,7 @@ def writing(answered: Sequence[Answered]) -> Iterator[Table]:
         ["no answer could be read", unread, unread / texts],
         ["cut off at the token limit (truncation rate)", cut, cut / texts],
         ["cut off and without an answer", both, both / texts],
-        ["prompt cut on its left to fit the model", prompts, prompts / texts],
+        ["items whose prompt was cut on its left to fit the model", prompts, prompts / len(outputs)],
     ]
     yield Table(
         title="What was written",

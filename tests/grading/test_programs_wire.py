@@ -75,6 +75,7 @@ class Rude:
         (Plain(5), 5),
         (bytearray(b"x"), b"x"),
         (np.str_("a"), "a"),
+        (np.bytes_(b"a"), b"a"),
         (-0.0, -0.0),
     ],
 )
@@ -184,3 +185,10 @@ def test_exact_types_of_numbers():
     assert decode(encode(decimal.Decimal("1.50"))).as_tuple() == decimal.Decimal("1.50").as_tuple()
     assert decode(encode(fractions.Fraction(2, 4))) == fractions.Fraction(1, 2)
     assert decode(encode(True)) is True
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
+def test_a_matrix_compares_as_the_array_that_it_is():
+    back = decode(encode(np.matrix([[1, 2]])))
+    assert type(back) is np.ndarray
+    assert back.tolist() == [[1, 2]]

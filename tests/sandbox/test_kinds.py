@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -307,5 +308,5 @@ def test_limits_reach_the_program(loose, program):
 
 def test_importing_the_room_starts_and_imports_little():
     code = "import sys, gnomon.sandbox; print([m for m in ('torch', 'numpy', 'ctypes.wintypes') if m in sys.modules])"
-    done = subprocess.run([os.sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

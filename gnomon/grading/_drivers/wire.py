@@ -116,7 +116,7 @@ def _less_common(value: Any, kind: Any) -> Any:
 
 def _numpy(numpy: Any, value: Any) -> Any:
     dtype = value.dtype
-    if dtype.kind not in _KINDS or type(value) not in (numpy.ndarray, dtype.type):
+    if dtype.kind not in _KINDS or type(value) not in (numpy.ndarray, numpy.matrix, dtype.type):
         return _opaque(value)
     if dtype.kind in "US" and isinstance(value, numpy.generic):
         return _encode(value.item())
