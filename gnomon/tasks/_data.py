@@ -40,6 +40,7 @@ class TaskData:
     options: Mapping[str, str] = field(default_factory=dict)
     """The other `-T` arguments as given: those of writing, and the task's own."""
     _read: dict[tuple[str, str], list[Item]] = field(default_factory=dict)
+    _absent: set[str] = field(default_factory=set)
 
     def items(self) -> list[Item]:
         """All wanted items, in the order of splits, subsets and files. Raises DataError that names every missing
@@ -47,6 +48,8 @@ class TaskData:
         missing = {subset: [split for split in self.splits if not self._has(split, subset)] for subset in self.subsets}
         missing = {subset: splits for subset, splits in missing.items() if splits}
         if missing:
+            if len(self.subsets) > 1 and len(missing) == len(self.subsets) and len(self._absent) == 1:
+                raise MissingFile(next(iter(self._absent)))  # one file holds all of them, and it says what to do
             names = ", ".join(f"{subset} ({', '.join(splits)})" for subset, splits in missing.items())
             share = f"{len(missing)} of {len(self.subsets)} subsets"
             raise DataError(
@@ -98,7 +101,8 @@ class TaskData:
             return True
         try:
             self._file(split, subset)
-        except MissingFile:
+        except MissingFile as error:
+            self._absent.add(str(error))
             return False
         return True
 
