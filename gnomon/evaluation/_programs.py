@@ -68,7 +68,7 @@ class Programs:
         for index, verdicts in grade_programs(jobs, jail, which, progress=progress):
             record = left[index].record
             assert record is not None
-            append([record.model_copy(update=_update(verdicts, work.settings.grader))])
+            append([record.model_copy(update=_update(verdicts, work.settings.grader, record.output["answers"]))])
         return [f"programs ran in: {jail.describe()}"]
 
     def summarise(self, work: Work, answered: Sequence[Answered], notes: Sequence[Note]) -> list[Block]:
@@ -116,16 +116,23 @@ def _programs(work: Work, one: Answered) -> list[str]:
     return [work.protocol.extract(one.asked.item, text) or "" for text in one.record.output["texts"]]
 
 
-def _update(verdicts: Sequence[Mapping[str, Verdict]], grader: str) -> dict[str, Any]:
-    """What the verdicts on an item's programs add to its record. Without a verdict there is no grade, and no 0."""
+def _update(verdicts: Sequence[Mapping[str, Verdict]], grader: str, answers: Sequence[Any]) -> dict[str, Any]:
+    """What the verdicts on an item's programs add to its record. Without a verdict there is no grade, and no 0. What
+    could not be read as a program is right nowhere, even where a case expects no output."""
     failed = next((one for verdict in verdicts for one in verdict.values() if not one.graded), None)
     if failed is not None:
         return {"status": "error", "message": f"the program could not be judged: {failed.message}"}
     names = list(verdicts[0])
     own = grader if grader in names else names[0]
     update: dict[str, Any] = {
-        "grades": {name: [list(verdict[name].words) for verdict in verdicts] for name in names},
-        "correct": verdicts[0][own].passed if len(verdicts) == 1 else None,
+        "grades": {
+            name: [
+                ["load error"] if answer is None else list(verdict[name].words)
+                for verdict, answer in zip(verdicts, answers, strict=True)
+            ]
+            for name in names
+        },
+        "correct": answers[0] is not None and verdicts[0][own].passed if len(verdicts) == 1 else None,
     }
     if len(verdicts) == 1:
         update["message"] = next((v.message[:500] for v in verdicts[0].values() if v.message), "")

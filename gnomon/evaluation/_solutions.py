@@ -59,10 +59,11 @@ class Solutions:
     def facts(self) -> dict[str, str]:
         return {"provider": "solutions", "file": self.path.name, "sha256": self._hash[:16]}
 
-    def match(self, wanted: Sequence[Item], every: Sequence[Item]) -> None:
-        """Give each item of `wanted` its programs.
+    def match(self, wanted: Sequence[Item], every: Sequence[Item], part: bool = False) -> int:
+        """Give each item of `wanted` its programs; gives the number of records that were passed over.
 
-        Raises DataError for a record of no item of `every`, and where items of `wanted` have no program.
+        Raises DataError for a record of no item of `every`, and where items of `wanted` have no program. `part`:
+        `every` is a part of the task, and records of no item in it may belong to the rest; they are passed over.
         """
         names: dict[str, set[str]] = {}
         for item in every:
@@ -70,8 +71,12 @@ class Solutions:
                 names.setdefault(alias, set()).add(item.id)
         prompts = {item.id: item.fields.get("prompt", "") for item in every}
         found: dict[str, list[str]] = {}
+        passed = 0
         for number, name, programs, prompt in self._rows:
             meant = names.get(name, set())
+            if part and not meant:
+                passed += 1
+                continue
             if len(meant) > 1 and prompt:  # two functions of one name: the prompt tells which
                 meant = _nearest(prompt, {one: prompts[one] for one in meant})
             if len(meant) != 1:  # the same number in two splits, for example
@@ -92,6 +97,7 @@ class Solutions:
                 " --limit  or  -T subsets=... .",
             )
         self._programs = found
+        return passed
 
     def answers(self, item: str) -> list[Completion]:
         """The programs of an item, as if they had just been written."""

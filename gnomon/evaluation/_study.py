@@ -216,7 +216,9 @@ def _settle(
             "items asked, not by the benchmark's sizes."
         )
     if isinstance(model, Solutions):
-        model.match(items, every)
+        passed = model.match(items, every, part=set(data.subsets) < set(data.task.subsets))
+        if passed:
+            notes.append(f"{passed:,} records of the file belong to no item of these subsets and were passed over.")
     data.notes.extend(text for text in data.task.notes(every) if text not in data.notes)
     return _Study(work, kind, model, name, number, items, spec, requests, notes)
 

@@ -254,6 +254,18 @@ def test_items_that_were_not_asked_for_need_no_program_and_may_have_one(read):
     assert read(json.dumps(ONE_EACH), wanted=APPS[:1]) == {"test/0000": ["a"]}
 
 
+def test_a_part_of_the_task_takes_its_records_out_of_a_whole_file(tmp_path):
+    path = tmp_path / "all_codes.json"
+    path.write_text(json.dumps({str(number): [f"print({number})"] for number in range(20)}))
+    solutions = Solutions(path)
+    with pytest.raises(DataError, match=r"record 2: '1' is no item of this task"):
+        solutions.match(APPS, APPS)
+    assert solutions.match(APPS, APPS, part=True) == 17
+    assert [one.text for one in solutions.answers("test/0007")] == ["print(7)"]
+    with pytest.raises(DataError, match=r"no program for 1 of 1 items: ours/0"):
+        solutions.match(HUMANEVAL[:1], HUMANEVAL, part=True)
+
+
 def test_an_empty_text_is_a_program(read):
     assert read(json.dumps({**ONE_EACH, "7": [""]}))["test/0007"] == ["b", ""]
 
