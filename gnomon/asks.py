@@ -9,6 +9,8 @@ asked           answered          ability of the model
 `Ask`           `Scored`          `score`: log-probabilities of continuations
 `Prompt`        `Completion`      `generate`: text that goes on
 `Passage`       `Highlighted`     `highlight`: spans of the passage, with confidences
+`Reading`       `States`          `represent`: hidden states at the last token, every layer
+`Reading`       `Scored`          `fill`: log-probabilities of the answers in the place of masks
 ==============  ================  =====================================================
 
 `Failed` answers any of them.
@@ -17,7 +19,11 @@ asked           answered          ability of the model
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = [
     "Answer",
@@ -29,8 +35,11 @@ __all__ = [
     "Highlighted",
     "Passage",
     "Prompt",
+    "Reading",
     "Scored",
     "Span",
+    "StateLayout",
+    "States",
 ]
 
 
@@ -135,6 +144,50 @@ class Highlighted:
     spans: tuple[Span, ...]
     none: float
     windows: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A question read with each of its answers; what the model holds inside at the end of each is wanted.
+
+    The model's family says how question and answer are joined. `after` follows every answer, so that the answer can
+    stand in the middle of a text. A text alone is a question with one empty answer. Where a text is too long, the
+    question loses its start; an answer is never cut.
+
+    >>> Reading("Is the sky blue?", ("yes", "no")).answers[0]
+    'yes'
+    """
+
+    question: str
+    answers: tuple[str, ...]
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StateLayout:
+    """What a model's states look like, known before any is computed.
+
+    `layers` names them in order ("0" is the embeddings, "1" what the first block gives, ...; an encoder-decoder has
+    "encoder 0", ..., "decoder 0", ...); `width` is the length of one vector; `dtype` ("float32", "bfloat16",
+    "float16") what they are computed in; `rule` says how texts are joined and which token is taken.
+    """
+
+    layers: tuple[str, ...]
+    width: int
+    dtype: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class States:
+    """The answer to a `Reading`: `values` has the shape (answers, layers, width), float32, and is finite.
+
+    `tokens` counts the tokens of each text; `truncated` those that were cut from the left of the question.
+    """
+
+    values: NDArray[np.float32]
+    tokens: tuple[int, ...]
+    truncated: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ import click
 @click.option("--title", help="Heading of the page.")
 def command(runs: tuple[Path, ...], output: Path, title: str | None) -> int:
     """One HTML page from one or more runs. It opens from disk with the network off."""
-    from gnomon.evaluation import report_run
     from gnomon.files import write_atomically
     from gnomon.report import render
     from gnomon.runs import Run
+    from gnomon.studies import report_run
 
     write_atomically(output, render([report_run(Run(path)) for path in runs], title=title))
     click.echo(f"Report: open {output} in a browser")

@@ -5,6 +5,6 @@ Belongs here: the room's public names. Does not belong here: anything that compu
 """
 
 from gnomon.evaluation._compare import compare
-from gnomon.evaluation._study import evaluate, report_run
+from gnomon.evaluation._study import evaluate
 
-__all__ = ["compare", "evaluate", "report_run"]
+__all__ = ["compare", "evaluate"]

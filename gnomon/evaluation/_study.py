@@ -7,10 +7,7 @@ kind of benchmark reads, grades and sums up (`_choice.py`, `_mathematics.py`, `_
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import importlib
-import json
-import re
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from gnomon.asks import Answer, Completion, Decoding, Failed, Prompt
-from gnomon.blocks import Note, Text
+from gnomon.blocks import Note
 from gnomon.errors import DataError, UsageError
 from gnomon.evaluation._kinds import Asked, Kind, Progress, Work, read_settings
 from gnomon.evaluation._plan import Prepared, Request, choose, prepare
@@ -27,12 +24,13 @@ from gnomon.evaluation._solutions import Solutions
 from gnomon.evaluation._summary import Answered
 from gnomon.files import cache_folder
 from gnomon.models import Model, Reports, Told, load_model, require
-from gnomon.report import ReportRun, write
+from gnomon.report import write
 from gnomon.runs import AnswerCache, Journal, Manifest, Record, Run, Unit, ask_all, surroundings
 from gnomon.runs._run import now
+from gnomon.studies import report_run, run_id
 from gnomon.tasks import WRITING_ARGUMENTS, Item, Protocol, Task, TaskData, load_task
 
-__all__ = ["evaluate", "kind_of", "report_run"]
+__all__ = ["evaluate", "kind_of"]
 
 _KINDS = {
     "choice": ("gnomon.evaluation._choice", "Choices"),
@@ -267,9 +265,7 @@ def _requests(path: Path, new: Request) -> list[Request]:
 
 
 def _run_id(spec: Mapping[str, Any]) -> str:
-    digest = hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:8]
-    model = re.sub(r"[^A-Za-z0-9.@=-]+", "-", str(spec["model"])).strip("-")[-60:]
-    return f"{spec['task']}-{model}-{spec['protocol']}-{digest}".replace("/", "-")
+    return run_id(spec, str(spec["task"]), str(spec["model"]), str(spec["protocol"]))
 
 
 def _manifest(study: _Study, task: str, command: str) -> Manifest:
@@ -441,34 +437,3 @@ def _writable(answer: Answer) -> Answer:
 
 def _whole_characters(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def report_run(run: Run, manifest: Manifest | None = None, blocks: Sequence[Any] | None = None) -> ReportRun:
-    """A run as its report shows it."""
-    manifest = manifest or run.manifest
-    blocks = run.result() if blocks is None else blocks
-    protocol, data = manifest.protocol, manifest.data
-    facts = {
-        "model": manifest.model.get("name", ""),
-        **{f"model {key}": value for key, value in manifest.model.items() if key != "name"},
-        "protocol": f"{protocol['name']} v{protocol['version']} (hash {protocol['hash']}), {protocol['shots']} shots",
-        "asked as": protocol["about"],
-        "data": f"{data['task']}, {data['paper']}, {data['source']}, licence {data['licence']}",
-        "data checksum": str(data["checksum"])[:16],
-        "limits and seeds": ", ".join(
-            f"{'all items' if r['limit'] is None else 'limit ' + str(r['limit'])}, seed {r['seed']}"
-            for r in manifest.plan["requests"]
-        ),
-        "finished": manifest.finished or "",
-        "time": f"{manifest.seconds:,.0f} s on {manifest.host.get('cores', '?')} cores, "
-        f"{manifest.tokens_computed:,} tokens computed",
-        "versions": ", ".join(f"{name} {version}" for name, version in manifest.versions.items()),
-    }
-    return ReportRun(
-        id=manifest.id,
-        title=manifest.title,
-        status=manifest.status,
-        facts=facts,
-        blocks=[block for block in blocks if not (isinstance(block, Text) and not block.text)],
-        reproduce=manifest.command or "(made from Python: gnomon.evaluate)",
-    )

@@ -10,20 +10,34 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from gnomon.asks import Ask, Completion, Failed, Highlighted, Passage, Prompt, Scored
+from gnomon.asks import (
+    Ask,
+    Completion,
+    Failed,
+    Highlighted,
+    Passage,
+    Prompt,
+    Reading,
+    Scored,
+    StateLayout,
+    States,
+)
 from gnomon.errors import AbilityError, UsageError
 from gnomon.registry import Registry, did_you_mean, unknown
 
 __all__ = [
     "ABILITIES",
     "Arguments",
+    "Fills",
     "Generates",
     "Highlights",
     "Model",
     "ModelName",
     "Provider",
+    "Represents",
     "Scores",
     "Told",
+    "Untrained",
     "abilities",
     "load_model",
     "providers",
@@ -33,6 +47,7 @@ __all__ = [
 Answers = list[tuple[int, Scored | Failed]]
 Completions = list[tuple[int, Completion | Failed]]
 Highlightings = list[tuple[int, Highlighted | Failed]]
+Representations = list[tuple[int, States | Failed]]
 Best = int | str | tuple[tuple[int, int], ...]
 
 
@@ -103,13 +118,48 @@ class Highlights(Protocol):
 
 
 @runtime_checkable
+class Represents(Protocol):
+    """The ability to show its hidden states."""
+
+    def layout(self) -> StateLayout:
+        """What its states look like; reads no weights."""
+        ...
+
+    def represent(self, readings: Sequence[Reading], skip: Callable[[int], bool]) -> Iterator[Representations]:
+        """Yield (index into `readings`, states) as they are done, every index that is not skipped exactly once.
+
+        States depend on their own reading alone, up to the rounding of sums. A reading whose states are not finite is
+        a `Failed` that names the layer and the answer; so is one whose answer alone is longer than the model reads.
+        """
+        ...
+
+
+@runtime_checkable
+class Fills(Protocol):
+    """The ability to say how probable each answer of a reading is in its place (masked language models)."""
+
+    def fill(self, readings: Sequence[Reading], skip: Callable[[int], bool]) -> Iterator[Answers]:
+        """Yield (index, `Scored`): for each answer the summed log-probability of its tokens, all of them masked."""
+        ...
+
+
+@runtime_checkable
+class Untrained(Protocol):
+    """The ability to be had with random weights: the control that shows what the architecture alone gives."""
+
+    def untrained(self, seed: int) -> Model:
+        """The same architecture and tokenizer with weights drawn from `seed`, as its family draws them."""
+        ...
+
+
+@runtime_checkable
 class Told(Protocol):
     """The ability to be told the right answers beforehand: a test's model, never a real one."""
 
-    def tell(self, asks: Sequence[Ask | Prompt | Passage], best: Sequence[Best]) -> None:
+    def tell(self, asks: Sequence[Ask | Prompt | Passage | Reading], best: Sequence[Best]) -> None:
         """Before work: what a perfect model answers, for everything that it will be asked, in that order.
 
-        For an `Ask` the index of the continuation that it prefers, for a `Prompt` the text that it writes, for a
+        For an `Ask` or a `Reading` the index of the continuation or answer that is right, for a `Prompt` the text that it writes, for a
         `Passage` the (start, end) of every span that it highlights, none where there is no answer.
         """
         ...
@@ -127,6 +177,8 @@ ABILITIES: Mapping[str, tuple[type, str]] = {
     "score": (Scores, "give log-probabilities of continuations"),
     "generate": (Generates, "write text"),
     "highlight": (Highlights, "highlight spans of a text"),
+    "represent": (Represents, "give hidden states"),
+    "fill": (Fills, "fill in blanks"),
 }
 
 _WHO_CAN = {
@@ -134,6 +186,8 @@ _WHO_CAN = {
     "generate": "Use a causal language model, for example  -m hf/<hub id or folder>  or  -m smollm2 .",
     "highlight": "Use an extractive question-answering model, for example  -m hf/<folder of a checkpoint trained on "
     "SQuAD 2 or CUAD> , or ask a model that writes text with  --protocol quote .",
+    "represent": "Use a model that runs here, for example  -m hf/<hub id or folder>  or  -m smollm2 .",
+    "fill": "Use a masked language model, for example  -m hf/<hub id or folder of a BERT or RoBERTa> .",
 }
 
 
