@@ -16,6 +16,7 @@ __all__ = [
     "Block",
     "Column",
     "Comparison",
+    "Condition",
     "Curve",
     "Estimate",
     "Interval",
@@ -24,13 +25,16 @@ __all__ = [
     "Marked",
     "Matrix",
     "Note",
+    "Points",
     "Sample",
     "Samples",
+    "Scatter",
     "Selected",
     "Selection",
     "Series",
     "Table",
     "Text",
+    "Verdict",
 ]
 
 Cell = str | int | float | bool | None
@@ -159,7 +163,16 @@ class Series(_Frozen):
 
 
 class Curve(_Frozen):
-    """One quantity against another, for example a reliability curve."""
+    """One quantity against another, for example a reliability curve, or accuracy by layer.
+
+    With `x_names`, every x is a whole number that counts into them from 0, and the axis shows the names.
+
+    >>> line = Series(name="ccs", x=[0, 2], y=[0.5, 0.8], low=[0.4, 0.7], high=[0.6, 0.9])
+    >>> curve = Curve(title="By layer", x_label="layer", y_label="accuracy", series=[line], reference=0.5,
+    ...               reference_label="chance", x_names=["embedding", "layer 1", "layer 2"], y_range=(0, 1))
+    >>> curve.x_names[int(line.x[1])]
+    'layer 2'
+    """
 
     kind: Literal["curve"] = "curve"
     title: str
@@ -168,7 +181,71 @@ class Curve(_Frozen):
     series: list[Series]
     diagonal: bool = False
     """Draw y = x as the reference, and both axes on [0, 1]."""
+    reference: float | None = None
+    """A horizontal line, for example chance."""
+    reference_label: str = ""
+    x_names: list[str] | None = None
+    y_range: tuple[float, float] | None = None
+    """The two ends of the y axis; what lies outside is not drawn. By default the range of the numbers."""
     caption: str = ""
+
+    @model_validator(mode="after")
+    def _named_and_ranged(self) -> Curve:
+        if self.diagonal and (self.x_names is not None or self.y_range is not None):
+            raise ValueError(f"{self.title}: a curve with a diagonal has both axes on [0, 1]: no x_names, no y_range")
+        if self.y_range is not None and not self.y_range[0] < self.y_range[1]:
+            raise ValueError(f"{self.title}: y_range {self.y_range} does not go upward")
+        if self.x_names is not None:
+            count = len(self.x_names)
+            for x in (x for one in self.series for x in one.x):
+                if not (x.is_integer() and 0 <= x < count):
+                    raise ValueError(f"{self.title}: x = {x:g} is no position among {count} x_names, counted from 0")
+        return self
+
+
+class Points(_Frozen):
+    """One group of a `Scatter`: equally long `x`, `y` and, where given, a label a point."""
+
+    name: str
+    x: list[float]
+    y: list[float]
+    labels: list[str] | None = None
+
+    @model_validator(mode="after")
+    def _equal_lengths(self) -> Points:
+        for part in (self.y, self.labels):
+            if part is not None and len(part) != len(self.x):
+                raise ValueError(f"{self.name}: parts of unequal length")
+        return self
+
+
+class Scatter(_Frozen):
+    """Points that no line connects, for example the loss and the accuracy of every restart of a probe.
+
+    With `log_x` every x must be above 0.
+
+    >>> kept = Points(name="kept", x=[0.02], y=[0.81], labels=["restart 4"])
+    >>> Scatter(title="Restarts", x_label="loss", y_label="accuracy", series=[kept], log_x=True).series[0].labels
+    ['restart 4']
+    """
+
+    kind: Literal["scatter"] = "scatter"
+    title: str
+    x_label: str
+    y_label: str
+    series: list[Points]
+    reference: float | None = None
+    """A horizontal line, for example chance."""
+    reference_label: str = ""
+    log_x: bool = False
+    caption: str = ""
+
+    @model_validator(mode="after")
+    def _has_logarithms(self) -> Scatter:
+        least = min((x for one in self.series for x in one.x), default=1.0)
+        if self.log_x and least <= 0:
+            raise ValueError(f"{self.title}: x = {least:g} has no place on a logarithmic axis; leave out log_x")
+        return self
 
 
 class Matrix(_Frozen):
@@ -190,6 +267,8 @@ class Matrix(_Frozen):
     columns: list[str]
     values: list[list[float | None]]
     counts: list[list[int]]
+    centre: float | None = Field(default=None, ge=0, le=1)
+    """A value that readers compare with, for example chance: shades then grow away from it, in one hue each way."""
     caption: str = ""
     headline: bool = False
 
@@ -223,6 +302,60 @@ class Comparison(_Frozen):
     def _consistent(self) -> Comparison:
         if not math.isclose(self.difference, self.value_b - self.value_a, abs_tol=1e-9):
             raise ValueError(f"{self.name}: difference {self.difference} is not {self.value_b} - {self.value_a}")
+        return self
+
+
+class Condition(_Frozen):
+    """One thing that a `Verdict` asks for: what was found, the bar that it is held against, and whether it passed.
+
+    `value` and `bar` are shown as they are, such as "0.812" and "above 0.554, the 95th percentile of 200 directions".
+    """
+
+    name: str
+    value: str
+    bar: str
+    passed: bool | None
+    """None where it was not measured."""
+    note: str = ""
+
+
+class Verdict(_Frozen):
+    """Whether a result may be read as what it is named after, the reason in one sentence, and every condition.
+
+    `identified` needs at least one condition that passed, none that failed, and none of `required` left unmeasured.
+
+    >>> word = Condition(name="beats the planted word", value="0.61", bar="above 0.93", passed=False)
+    >>> verdict = Verdict(name="boolq · ccs", identified=False, reason="It finds the word.", conditions=[word])
+    >>> verdict.conditions[0].passed
+    False
+    """
+
+    kind: Literal["verdict"] = "verdict"
+    name: str
+    identified: bool
+    reason: str
+    """One sentence; never empty."""
+    conditions: list[Condition]
+    required: list[str] = []
+    """Names of conditions without which nothing is identified: not having measured one is as bad as its failing."""
+    caption: str = ""
+    headline: bool = True
+
+    @model_validator(mode="after")
+    def _follows(self) -> Verdict:
+        passed = {one.name: one.passed for one in self.conditions}
+        if len(passed) < len(self.conditions):
+            raise ValueError(f"{self.name}: two conditions have the same name")
+        if not self.reason.strip():
+            raise ValueError(f"{self.name}: a verdict needs its reason")
+        if unknown := [name for name in self.required if name not in passed]:
+            raise ValueError(f"{self.name}: required, but not among the conditions: {', '.join(unknown)}")
+        if self.identified:
+            against = [name for name, one in passed.items() if one is False]
+            against += [name for name in self.required if passed[name] is None]
+            if against or not any(passed.values()):
+                found = f"failed or not measured: {', '.join(against)}" if against else "no condition was measured"
+                raise ValueError(f"{self.name}: not identified, for {found}")
         return self
 
 
@@ -327,6 +460,6 @@ class Note(_Frozen):
 
 
 Block = Annotated[
-    Estimate | Table | Matrix | Curve | Comparison | Selection | Samples | Marked | Text | Note,
+    Estimate | Table | Matrix | Curve | Scatter | Comparison | Selection | Verdict | Samples | Marked | Text | Note,
     Field(discriminator="kind"),
 ]

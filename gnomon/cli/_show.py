@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from gnomon.blocks import Block, Comparison, Estimate, Marked, Matrix, Note, Selection, Table
+from gnomon.blocks import Block, Comparison, Estimate, Marked, Matrix, Note, Selection, Table, Verdict
 from gnomon.report import format_cell, visible
 
 __all__ = ["console", "show"]
@@ -24,7 +24,7 @@ def console() -> Console:
 
 
 def show(blocks: Sequence[Block], out: Console) -> None:
-    """Estimates as one table; headline tables and matrices, comparisons, selections, marked texts; then notes.
+    """Estimates as one table; headline tables, matrices and verdicts, comparisons, selections, texts; then notes.
 
     Text is made visible first: what a data set wrote must not drive the terminal.
     """
@@ -36,6 +36,8 @@ def show(blocks: Sequence[Block], out: Console) -> None:
             _comparison(block, out)
         elif isinstance(block, Selection):
             _selection(block, out)
+        elif isinstance(block, Verdict) and (block.headline or not estimates):
+            _verdict(block, out)
         elif isinstance(block, Table) and (block.headline or not estimates):
             out.print(_table(block))
             _caption(block.caption, out)
@@ -161,3 +163,18 @@ def _selection(block: Selection, out: Console) -> None:
     )
     for one in chosen:
         out.print(f"  {_safe(one.name)}  {one.effect:+.3f}  p = {format_cell(one.p_value, 'p-value')}  n = {one.n:,}")
+
+
+def _verdict(block: Verdict, out: Console) -> None:
+    """One line with the reason; below it what failed, with the bar, and what was required and not measured."""
+    word = "identified" if block.identified else "[bold]NOT IDENTIFIED[/bold]"
+    out.print(f"[bold]{_safe(block.name)}[/bold]: {word} - {_safe(block.reason)}")
+    failed = [
+        f"{one.name} ({one.value or 'no value'}; {one.bar})" if one.bar else one.name
+        for one in block.conditions
+        if one.passed is False
+    ]
+    missing = [one.name for one in block.conditions if one.passed is None and one.name in block.required]
+    for label, names in (("failed", failed), ("required, but not measured", missing)):
+        if names:
+            out.print(f"  {label}: {_safe(', '.join(names))}")

@@ -24,7 +24,7 @@ def save_figure(block: Block, path: Path) -> Path:
 
     Parameters
     ----------
-    block : Table, Curve or Matrix
+    block : Table, Curve, Scatter or Matrix
         As for `figure`.
     path : Path
         Ends in .svg, .png (twice the size, 144 dpi), .pdf, .html (opens offline) or .json (the specification).

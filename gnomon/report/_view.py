@@ -21,9 +21,11 @@ from gnomon.blocks import (
     Matrix,
     Note,
     Samples,
+    Scatter,
     Selection,
     Table,
     Text,
+    Verdict,
 )
 from gnomon.report._figures import page_spec
 from gnomon.report._format import DASH, ColumnFormat, format_cell, format_interval
@@ -31,6 +33,7 @@ from gnomon.report._marked import MarkedView, marked_lead, marked_view
 from gnomon.report._matrix import MatrixView, matrix_view
 from gnomon.report._samples import samples_data
 from gnomon.report._text import cut
+from gnomon.report._verdict import VerdictView, verdict_view
 
 __all__ = ["Assets", "Part", "RunView", "run_view"]
 
@@ -85,9 +88,10 @@ class Part:
     """Whether the chart's axes have the same scale."""
     grid: Grid | None = None
     folded: bool = False
-    """Whether the table is only the data behind a chart and starts closed; whether a marked text starts closed."""
+    """Whether a table behind a chart, a marked text, or the conditions of a verdict start closed."""
     matrix: MatrixView | None = None
     marked: MarkedView | None = None
+    verdict: VerdictView | None = None
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,8 @@ class RunView:
     title: str
     status: str
     facts: list[tuple[str, str]]
+    verdicts: list[Part]
+    """The headline verdicts among the parts, to be named first: they say how the numbers may be read."""
     cards: list[Card]
     notes: list[Part]
     parts: list[Part]
@@ -152,15 +158,17 @@ def run_view(
             notes.append(_note(block, f"{anchor}-note-{len(notes) + 1}"))
         else:
             rest.append(block)
+    parts = _parts(anchor, rest, assets)
     return RunView(
         anchor=anchor,
         id=cut(id, _TITLE),
         title=cut(title, _TITLE),
         status=cut(status, _TITLE),
         facts=[(cut(name, _TITLE), cut(value, _FACT)) for name, value in facts.items()],
+        verdicts=[part for part in parts if part.verdict is not None and part.verdict.headline],
         cards=cards,
         notes=notes,
-        parts=_parts(anchor, rest, assets),
+        parts=parts,
         reproduce=cut(reproduce, _TEXT),
     )
 
@@ -186,6 +194,11 @@ def _part(block: Block, id: str, assets: Assets) -> Part:
         return _table(block, id, assets)
     if isinstance(block, Curve):
         return _curve(block, id, assets)
+    if isinstance(block, Scatter):
+        return _scatter(block, id, assets)
+    if isinstance(block, Verdict):
+        title, caption, view = cut(block.name, _TITLE), cut(block.caption, _SENTENCE), verdict_view(block)
+        return Part("verdict", id, title=title, caption=caption, verdict=view, folded=not block.headline)
     if isinstance(block, Comparison):
         return _comparison(block, id)
     if isinstance(block, Selection):
@@ -297,16 +310,42 @@ def _curve(block: Curve, id: str, assets: Assets) -> Part:
     """The chart, and the numbers behind it in a table that starts closed."""
     chart = f"{id}-chart"
     assets.charts[chart] = page_spec(block)
-    heads: list[tuple[str, ColumnFormat]] = [("series", "text"), (block.x_label, "number"), (block.y_label, "number")]
+    x_format: ColumnFormat = "number" if block.x_names is None else "text"
+    heads: list[tuple[str, ColumnFormat]] = [("series", "text"), (block.x_label, x_format), (block.y_label, "number")]
     heads += [("low", "number"), ("high", "number"), ("n", "integer")]
     rows: list[list[Cell]] = []
     for one in block.series:
         for at, (x, y) in enumerate(zip(one.x, one.y, strict=True)):
             extra: list[Cell] = [None if values is None else values[at] for values in (one.low, one.high, one.n)]
-            rows.append([one.name, x, y, *extra])
-    grid = _grid(block.title, [Column(label=label, format=style) for label, style in heads], rows)
-    title, caption = cut(block.title, _TITLE), cut(block.caption, _SENTENCE)
-    return Part("table", id, title=title, caption=caption, chart=chart, square=block.diagonal, grid=grid, folded=True)
+            rows.append([one.name, x if block.x_names is None else block.x_names[int(x)], y, *extra])
+    return _drawn(block.title, block.caption, id, chart, heads, rows, square=block.diagonal)
+
+
+def _scatter(block: Scatter, id: str, assets: Assets) -> Part:
+    """The chart, and its points in a table that starts closed."""
+    chart = f"{id}-chart"
+    assets.charts[chart] = page_spec(block)
+    heads: list[tuple[str, ColumnFormat]] = [("group", "text"), ("point", "text")]
+    heads += [(block.x_label, "number"), (block.y_label, "number")]
+    rows: list[list[Cell]] = []
+    for one in block.series:
+        labels: list[str] | list[None] = one.labels or [None] * len(one.x)
+        rows += [[one.name, label, x, y] for label, x, y in zip(labels, one.x, one.y, strict=True)]
+    return _drawn(block.title, block.caption, id, chart, heads, rows)
+
+
+def _drawn(
+    title: str,
+    caption: str,
+    id: str,
+    chart: str,
+    heads: Sequence[tuple[str, ColumnFormat]],
+    rows: Sequence[Sequence[Cell]],
+    square: bool = False,
+) -> Part:
+    grid = _grid(title, [Column(label=label, format=style) for label, style in heads], rows)
+    title, caption = cut(title, _TITLE), cut(caption, _SENTENCE)
+    return Part("table", id, title=title, caption=caption, chart=chart, square=square, grid=grid, folded=True)
 
 
 # -- comparisons -------------------------------------------------------------------------------------------------------

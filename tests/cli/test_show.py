@@ -8,7 +8,21 @@ import re
 import pytest
 from rich.console import Console
 
-from gnomon.blocks import Column, Comparison, Estimate, Interval, Mark, Marked, Matrix, Note, Selected, Selection, Table
+from gnomon.blocks import (
+    Column,
+    Comparison,
+    Condition,
+    Estimate,
+    Interval,
+    Mark,
+    Marked,
+    Matrix,
+    Note,
+    Selected,
+    Selection,
+    Table,
+    Verdict,
+)
 from gnomon.cli._show import show
 
 
@@ -66,6 +80,34 @@ def test_a_marked_text_is_one_line_with_its_marks_by_kind():
     assert "Bare: 0 marks; the text" in printed(Marked(title="Bare", text="x", marks=[]))
 
 
+def verdict(**more):
+    conditions = [
+        Condition(name="beats chance", value="0.61", bar="above 0.5", passed=True),
+        Condition(name="beats the planted word", value="0.61", bar="above 0.93", passed=False),
+        Condition(name="restarts agree", value="", bar="", passed=False),
+        Condition(name="beats zero-shot", value="", bar="above 0.6", passed=None),
+        Condition(name="transfers", value="", bar="above 0.5", passed=None),
+    ]
+    made = {"name": "boolq · ccs · layer 18", "identified": False, "reason": "It finds the planted word."}
+    return Verdict(**(made | {"conditions": conditions, "required": ["beats zero-shot"]} | more))
+
+
+def test_a_verdict_is_one_line_with_its_reason_and_below_it_what_stands_against_it():
+    assert printed(verdict()).splitlines() == [
+        "boolq · ccs · layer 18: NOT IDENTIFIED - It finds the planted word.",
+        "  failed: beats the planted word (0.61; above 0.93), restarts agree",
+        "  required, but not measured: beats zero-shot",
+    ]
+    good = [Condition(name="beats chance", value="0.61", bar="above 0.5", passed=True)]
+    text = printed(verdict(identified=True, reason="All beaten.", conditions=good, required=[]))
+    assert text == "boolq · ccs · layer 18: identified - All beaten.\n"
+
+
+def test_a_verdict_that_is_no_headline_is_left_to_the_report_where_there_are_estimates():
+    assert "boolq" not in printed(ONE, verdict(headline=False))
+    assert "boolq" in printed(verdict(headline=False))
+
+
 def test_no_text_drives_the_terminal_or_is_read_as_markup():
     h = "\x1b[2J\x1b]0;owned\x07[red]x[/red] \u202e\\"
     interval = Interval(low=0, high=1, method=h)
@@ -79,6 +121,7 @@ def test_no_text_drives_the_terminal_or_is_read_as_markup():
         ]),
         matrix(title=h, row_label=h, column_label=h, rows=[h, h], columns=[h, h, h], caption=h),
         Marked(title=h, text="x", marks=[]),
+        verdict(name=h, reason=h, required=[], conditions=[Condition(name=h, value=h, bar=h, passed=False)]),
         Note(level="warning", text=h),
     ]  # fmt: skip
     text = printed(*blocks, width=400)

@@ -14,6 +14,7 @@ import pytest
 from gnomon.blocks import (
     Column,
     Comparison,
+    Condition,
     Curve,
     Estimate,
     Interval,
@@ -22,13 +23,16 @@ from gnomon.blocks import (
     Marked,
     Matrix,
     Note,
+    Points,
     Sample,
     Samples,
+    Scatter,
     Selected,
     Selection,
     Series,
     Table,
     Text,
+    Verdict,
 )
 from gnomon.report import ReportRun, write
 
@@ -276,6 +280,21 @@ def make_hostile_run() -> ReportRun:
         Matrix(
             title=h, row_label=h, column_label=h, rows=[h, h], columns=[h, h], caption=h,
             values=[[0.1, None], [1, 0]], counts=[[1, 0], [2, 3]],
+        ),
+        Curve(
+            title=h, x_label=h, y_label=h, reference=0.5, reference_label=h, x_names=[h, h], caption=h,
+            series=[Series(name=h, x=[0, 1], y=[0.2, 0.8], low=[0.1, 0.7], high=[0.3, 0.9]) for _ in range(9)],
+        ),
+        Scatter(
+            title=h, x_label=h, y_label=h, reference=0.5, reference_label=h, log_x=True, caption=h,
+            series=[Points(name=h, x=[0.1, 0.9], y=[0.2, 0.8], labels=[h, h]) for _ in range(2)],
+        ),
+        Verdict(
+            name=h, identified=False, reason=h, required=[h], caption=h,
+            conditions=[
+                Condition(name=name, value=h, bar=h, passed=passed, note=h)
+                for name, passed in ((h, None), (h + "2", True), (h + "3", False))
+            ],
         ),
         Marked(title=h, text=h, caption=h, marks=[
             Mark(start=at, end=at + 40, kind=kind, label=h, probability=0.5)

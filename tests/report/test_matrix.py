@@ -94,6 +94,25 @@ def test_no_fraction_lies_past_the_end_of_the_scale_and_the_largest_uses_at_leas
         assert max(known) >= 0.4 * top
 
 
+@given(st.lists(fractions, min_size=1, max_size=20), st.floats(0, 1))
+def test_around_a_centre_shades_grow_with_the_distance_and_the_hue_tells_the_side(values, centre):
+    view = matrix_view(matrix([values], centre=centre))
+    steps = [
+        (value - centre, cell.step) for value, cell in zip(values, view.rows[0][1], strict=True) if value is not None
+    ]
+    assert all(step == 0 or (step > 0) == (away > 0) for away, step in steps)
+    assert [step for _, step in sorted(steps)] == sorted(step for _, step in steps)
+    assert all(abs(step) <= STEPS and step in view.steps for _, step in steps)
+    assert 0 <= float(view.low) <= round(centre, 3) <= float(view.top) <= 1
+
+
+def test_chance_has_no_shade_and_equal_distances_from_it_have_equal_shades_of_two_hues():
+    text = page(matrix([[0.5, 0.7, 0.3, None]], centre=0.5))
+    classes = [attrs["class"] for _, attrs, _ in Cells(text).rows[2][1:]]
+    assert classes == ["shade shade-0", "shade shade-10", "shade shade-10 under", "shade shade-0"]
+    assert re.search(r"Shade: 0\.3 .*</span> 0\.7</span> <span>None at 0\.5;", text)
+
+
 @pytest.mark.parametrize(("rows", "columns"), [([], []), (["a"], []), ([], ["x"])])
 def test_a_matrix_without_rows_or_columns_is_shown_all_the_same(rows, columns):
     empty = [[] for _ in rows]

@@ -1,7 +1,7 @@
 // Charts. Bundled behind Vega-Lite, so `vegaEmbed` is in scope. Data: the JSON in #charts, one specification an element id.
 // `ast: true` makes Vega interpret expressions instead of compiling them, so the page needs no `unsafe-eval`.
 
-const NARROW = 520;
+const NARROW = 520, WIDE = 860;
 const specs = JSON.parse(document.getElementById("charts").textContent);
 const places = [...document.querySelectorAll("[data-chart]")];
 const drawn = new Map();
@@ -36,26 +36,54 @@ function showTip(_handler, event, _item, value) {
   tip.style.top = `${Math.max(4, top)}px`;
 }
 
-// A narrow page gets shorter labels and a legend of two columns, so that the plot keeps its room.
-function fitted(spec, narrow) {
+// A narrow page gets shorter and fewer labels and a legend of two columns, so that the plot keeps its room; a wide one
+// has room for more columns than the figure for a paper, which the specification describes.
+function fitted(spec, size) {
   const copy = JSON.parse(JSON.stringify(spec));
-  if (narrow) {
+  if (size === "narrow") {
     copy.config.legend.columns = 2;
     copy.config.legend.labelLimit = 130;
-    for (const layer of copy.layer) {
-      if (layer.encoding && layer.encoding.y && layer.encoding.y.axis) layer.encoding.y.axis.labelLimit = 146;
+  }
+  for (const { encoding = {} } of copy.layer) {
+    for (const legend of [encoding.color, encoding.strokeDash].map((channel) => channel && channel.legend)) {
+      if (legend) legend.columns = size === "narrow" ? Math.min(2, legend.columns) : Math.floor(legend.columns * (size === "wide" ? 1.8 : 1));
     }
+    if (size !== "narrow") continue;
+    if (encoding.y && encoding.y.axis) encoding.y.axis.labelLimit = 146;
+    const named = encoding.x && encoding.x.axis && encoding.x.axis.values;
+    if (named) encoding.x.axis.values = named.filter((_, at) => at % 2 === 0);
   }
   return copy;
 }
 
+function sizeOf(place) {
+  return place.clientWidth < NARROW ? "narrow" : place.clientWidth < WIDE ? "plain" : "wide";
+}
+
+// Vega-Lite picks what is clicked in a legend, and lets go only at a click beside every mark. Here a second click on the
+// same name lets go too, and so does one anywhere in the plot. With the shift key its own rule holds: several may be picked.
+function letGo(view) {
+  let kept = null;
+  view.addEventListener("click", async (event, item) => {
+    if (event.shiftKey) return;
+    const role = item && item.mark ? item.mark.role : "";
+    const inside = role === "legend-entry" ? item.items[0].items[0] : item;
+    const name = role && role.startsWith("legend-") ? inside.datum.value : null;
+    const free = name === null || name === kept;
+    kept = free ? null : name;
+    if (!free) return;
+    await view.runAsync();
+    await view.data("picked_store", []).runAsync();
+  });
+}
+
 async function draw(place) {
-  const narrow = place.clientWidth < NARROW;
+  const size = sizeOf(place);
   const before = drawn.get(place);
-  if (before && before.narrow === narrow) return;
+  if (before && before.size === size) return;
   if (before) before.result.finalize();
   try {
-    const result = await vegaEmbed(place, fitted(specs[place.dataset.chart], narrow), {
+    const result = await vegaEmbed(place, fitted(specs[place.dataset.chart], size), {
       mode: "vega-lite",
       ast: true,
       actions: false,
@@ -63,7 +91,8 @@ async function draw(place) {
       renderer: "svg",
       tooltip: showTip,
     });
-    drawn.set(place, { narrow, result });
+    if ((specs[place.dataset.chart].params || []).some((one) => one.name === "picked")) letGo(result.view);
+    drawn.set(place, { size, result });
     place.dataset.drawn = "yes";
   } catch (error) {
     place.textContent = `This chart could not be drawn: ${error.message}`;
