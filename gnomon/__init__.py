@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gnomon.errors import AbilityError, DataError, GnomonError, ModelError, NotIdentifiedError, RunError, UsageError
     from gnomon.evaluation import compare, evaluate
+    from gnomon.knowledge import probe
     from gnomon.models import load_model
     from gnomon.runs import Run, list_runs
     from gnomon.tasks import load_task
@@ -30,6 +31,7 @@ __all__ = [
     "list_runs",
     "load_model",
     "load_task",
+    "probe",
 ]
 
 __version__ = "0.1.0"
@@ -39,6 +41,7 @@ _HOMES = {
     "evaluate": "gnomon.evaluation",
     "load_model": "gnomon.models",
     "load_task": "gnomon.tasks",
+    "probe": "gnomon.knowledge",
     "list_runs": "gnomon.runs",
     "Run": "gnomon.runs",
 }

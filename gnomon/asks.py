@@ -198,5 +198,5 @@ class Failed:
     status: Literal["error", "refused"] = "error"
 
 
-Asking = Ask | Prompt | Passage
+Asking = Ask | Prompt | Passage | Reading
 Answer = Scored | Completion | Highlighted | Failed

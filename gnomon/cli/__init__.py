@@ -18,9 +18,10 @@ __all__ = ["main"]
 _VERBS = {
     "quickstart": "Try gnomon: the embedded model on the embedded facts.",
     "eval": "What can a model do? Benchmarks with intervals and a report.",
+    "probe": "What does a model know inside? Found without labels, and said only when identified.",
     "compare": "Two runs on the same items: where do they really differ?",
     "report": "One HTML page from one or more runs.",
-    "ls": "List tasks, models or runs.",
+    "ls": "List tasks, models, probes or runs.",
     "doctor": "What is installed, what is missing, and how to get it.",
 }
 

@@ -102,11 +102,14 @@ def command(
                 command=_again(names, name),
             )
         if as_json:
-            _print_json(run)
+            print_json(run)
         else:
             show_run(run)
         status = max(status, 0 if run.manifest.status == "complete" else 1)
     return status
+
+
+_NUMBERS = ("estimate", "verdict", "table", "matrix", "curve", "scatter", "note")
 
 
 def _again(names: list[str], name: str) -> str:
@@ -137,13 +140,12 @@ def show_run(run: object) -> None:
     out.print(f"Run:    {run.path}", soft_wrap=True, markup=False)
 
 
-def _print_json(run: object) -> None:
+def print_json(run: object) -> None:
+    """The run's numbers as one line of JSON."""
     from gnomon.runs import Run
 
     assert isinstance(run, Run)
-    kept = [
-        block.model_dump(mode="json") for block in run.result() if block.kind in ("estimate", "table", "matrix", "note")
-    ]
+    kept = [block.model_dump(mode="json") for block in run.result() if block.kind in _NUMBERS]
     click.echo(
         json.dumps(
             {"run": str(run.path), "status": run.manifest.status, "statuses": run.manifest.statuses, "blocks": kept}

@@ -9,7 +9,7 @@ import click
 from gnomon.cli._options import runs_dir_option
 from gnomon.registry import unknown
 
-_KINDS = ("tasks", "models", "runs")
+_KINDS = ("tasks", "models", "probes", "runs")
 
 
 @click.command("ls")
@@ -17,11 +17,13 @@ _KINDS = ("tasks", "models", "runs")
 @click.argument("name", required=False)
 @runs_dir_option
 def command(kind: str, name: str | None, runs_dir: Path) -> int:
-    """List tasks, models or runs; `gnomon ls tasks NAME` tells all of one task."""
+    """List tasks, models, probes or runs; `gnomon ls tasks NAME` tells all of one task."""
     if kind not in _KINDS:
         raise unknown("list", kind, _KINDS)
     if kind == "models":
         _models()
+    elif kind == "probes":
+        _probes()
     elif kind == "runs":
         _runs(runs_dir)
     elif name is None:
@@ -90,6 +92,16 @@ def _models() -> None:
     }
     for name in providers.names():
         click.echo(words.get(name, f"{name}/..."))
+
+
+def _probes() -> None:
+    from gnomon.knowledge._probe import probes
+
+    for name in probes.names():
+        method = probes.load(name)
+        learns = "labels" if method.supervised else "no labels"
+        click.echo(f"{name.replace('_', '-'):14} {learns:10} {method.about}")
+    click.echo("\nUse them:  gnomon probe TASK -m MODEL --methods ccs,crc-tpc,logistic")
 
 
 def _runs(runs_dir: Path) -> None:

@@ -16,15 +16,19 @@ from gnomon.runs._engine import Unit, ask_all
 from gnomon.runs._journal import Journal
 from gnomon.runs._manifest import Manifest, Record, surroundings
 from gnomon.runs._run import Run, list_runs
+from gnomon.runs._states import Represented, StateStore, represent_all
 
 __all__ = [
     "Journal",
     "Manifest",
     "Record",
+    "Represented",
     "Run",
+    "StateStore",
     "AnswerCache",
     "Unit",
     "ask_all",
     "list_runs",
+    "represent_all",
     "surroundings",
 ]

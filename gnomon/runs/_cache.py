@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gnomon.asks import Ask, Asking, Completion, Highlighted, Passage, Prompt, Scored, Span
+from gnomon.asks import Ask, Asking, Completion, Highlighted, Passage, Prompt, Reading, Scored, Span
 
 __all__ = ["AnswerCache"]
 
@@ -63,6 +63,8 @@ class AnswerCache:
                 parts = ["generate", ask.context, how.max_tokens, how.stop, *drawn]
             case Passage():
                 parts = ["highlight", ask.question, ask.context]
+            case Reading():
+                parts = ["fill", ask.question, ask.answers, ask.after]
         return hashlib.sha256(json.dumps([_SCHEMA, model, *parts]).encode()).hexdigest()
 
     def get(self, keys: Sequence[str]) -> dict[str, Kept]:
@@ -162,8 +164,10 @@ def _unpacked(value: Any) -> Kept:
         logprobs, tokens, truncated = value
         return Scored(tuple(map(float, logprobs)), tuple(map(int, tokens)), int(truncated))
     if "text" in value:
+        if not isinstance(value["text"], str):
+            raise TypeError("a text that is none")
         return Completion(
-            str(value["text"]),
+            value["text"],
             int(value["tokens"]),
             "length" if value["finish"] == "length" else "stop",
             int(value["cut"]),

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from gnomon.asks import Answer, Ask, Asking, Completion, Failed, Highlighted, Passage, Prompt, Scored
+from gnomon.asks import Answer, Ask, Asking, Completion, Failed, Highlighted, Passage, Prompt, Reading, Scored
 from gnomon.runs._cache import AnswerCache
 from gnomon.runs._journal import Journal
 from gnomon.runs._manifest import Record
@@ -51,6 +51,8 @@ def _given(ask: Asking) -> list[Any]:
             return [ask.context, how.max_tokens, how.temperature, how.top_p, how.stop, ask.seed]
         case Passage():
             return [ask.question, _digest(ask.context)]
+        case Reading():
+            return [ask.question, ask.answers, ask.after]
 
 
 @lru_cache(maxsize=4)  # the questions about one contract follow one another
@@ -150,9 +152,11 @@ def _checked(ask: Asking, answer: Answer) -> Answer:
         case _, Failed():
             return answer
         case Ask(), Scored():
-            fault = _no_scores(ask, answer)
+            fault = _no_scores(ask.continuations, answer)
+        case Reading(), Scored():
+            fault = _no_scores(ask.answers, answer)
         case Prompt(), Completion():
-            fault = "" if isinstance(answer.text, str) else f"{type(answer.text).__name__} in place of text"
+            fault = _no_text(answer)
         case Passage(), Highlighted():
             fault = _no_spans(ask, answer)
         case _:
@@ -160,9 +164,9 @@ def _checked(ask: Asking, answer: Answer) -> Answer:
     return Failed(f"the model gave {fault}") if fault else answer
 
 
-def _no_scores(ask: Ask, answer: Scored) -> str:
-    if len(answer.logprobs) != len(ask.continuations):
-        return f"{len(answer.logprobs)} log-probabilities for {len(ask.continuations)} continuations"
+def _no_scores(continuations: Sequence[str], answer: Scored) -> str:
+    if len(answer.logprobs) != len(continuations):
+        return f"{len(answer.logprobs)} log-probabilities for {len(continuations)} continuations"
     for value in answer.logprobs:
         if not math.isfinite(value):
             return f"{value} as a log-probability"
@@ -171,7 +175,19 @@ def _no_scores(ask: Ask, answer: Scored) -> str:
     return ""
 
 
+def _no_text(answer: Completion) -> str:
+    if not isinstance(answer.text, str):
+        return f"{type(answer.text).__name__} in place of text"
+    if answer.tokens < 0:
+        return f"{answer.tokens} tokens"
+    if answer.finish not in ("stop", "length"):
+        return f"{answer.finish!r} as the way that the text ended"
+    return ""
+
+
 def _no_spans(ask: Passage, answer: Highlighted) -> str:
+    if not 0 <= answer.none <= 1:
+        return f"{answer.none} as the probability that there is no span"
     for span in answer.spans:
         if not 0 <= span.start < span.end <= len(ask.context):
             return f"the span {span.start} to {span.end} of a text of {len(ask.context):,} characters"

@@ -3,11 +3,20 @@
 Belongs here: the room's public names. Does not belong here: any task.
 """
 
+from gnomon.tasks._contrast import (
+    ContrastPair,
+    balanced_sample,
+    contrast_pair,
+    contrast_templates,
+    hidden_supervision,
+    split_by_group,
+)
 from gnomon.tasks._data import TASK_ARGUMENTS, WRITING_ARGUMENTS, TaskData, load_task
 from gnomon.tasks._sources import EMBEDDED, Folder, Hub, Source, SourceFinder, csv_rows, hub_rows
 from gnomon.tasks._task import Item, Kind, Metric, Protocol, ShotLimit, Task, one_ask, registry, task_named
 
 __all__ = [
+    "ContrastPair",
     "EMBEDDED",
     "Folder",
     "Hub",
@@ -22,10 +31,15 @@ __all__ = [
     "Task",
     "TaskData",
     "WRITING_ARGUMENTS",
+    "balanced_sample",
+    "contrast_pair",
+    "contrast_templates",
     "csv_rows",
+    "hidden_supervision",
     "hub_rows",
     "load_task",
     "one_ask",
     "registry",
+    "split_by_group",
     "task_named",
 ]

@@ -170,6 +170,10 @@ class Task:
         Whether a `--limit` draws the same groups in every subset (one contract has a question of each category).
     options : mapping name -> str
         Task arguments (`-T`) of this task alone, each with a sentence for `gnomon ls tasks NAME`.
+    body : str
+        The field that holds the text under judgement, to whose end a study may add words; "" where there is none.
+    negations : mapping of subset to subset
+        Which subset negates the statements of which.
     examples : tuple of Item
         A few items written for this project, one of each shape; protocols are fingerprinted on them.
     """
@@ -194,6 +198,8 @@ class Task:
     cases: Callable[[Source, Item], Mapping[str, Any]] | None = None
     together: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
+    body: str = ""
+    negations: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
 
     def metric(self, subset: str) -> Metric:

@@ -1,5 +1,6 @@
 """The cache: nothing that can change a number is left out of a key, and nothing that is broken breaks a run."""
 
+import dataclasses
 import json
 import sqlite3
 from itertools import combinations
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gnomon import evaluate
-from gnomon.asks import Ask, Scored
+from gnomon.asks import Ask, Completion, Decoding, Highlighted, Passage, Prompt, Scored, Span
 from gnomon.runs import AnswerCache
 
 ASK = Ask("2 + 2 =", (" 4", " 5"))
@@ -187,3 +188,125 @@ def test_a_stored_row_is_plain_json(path):
     [(value,)] = connection.execute("SELECT value FROM scores").fetchall()
     connection.close()
     assert json.loads(value) == [list(ANSWER.logprobs), [1, 2], 3]
+
+
+# text and spans ------------------------------------------------------------------------------------------------------
+
+WARM = Prompt("Once", Decoding(max_tokens=5, temperature=0.5, top_p=0.9, stop=(".",)), seed=3)
+COLD = dataclasses.replace(WARM, decoding=dataclasses.replace(WARM.decoding, temperature=0.0))
+PASSAGE = Passage("Which law?", "Delaware law governs.")
+
+
+def changed(prompt):
+    """`prompt` with one thing changed, by what that is."""
+    how = prompt.decoding
+    return {
+        "context": dataclasses.replace(prompt, context="Once "),
+        "seed": dataclasses.replace(prompt, seed=4),
+        **{
+            name: dataclasses.replace(prompt, decoding=dataclasses.replace(how, **{name: value}))
+            for name, value in {"max_tokens": 6, "temperature": 0.6, "top_p": 0.8, "stop": ("!",)}.items()
+        },
+        "more stops": dataclasses.replace(prompt, decoding=dataclasses.replace(how, stop=(".", "!"))),
+        "no stop": dataclasses.replace(prompt, decoding=dataclasses.replace(how, stop=())),
+    }
+
+
+def test_every_part_of_a_prompt_is_in_its_key():
+    prompts = [WARM, *changed(WARM).values()]
+    keys = [AnswerCache.key(model, prompt) for model in ("a", "b") for prompt in prompts]
+    assert all(one != two for one, two in combinations(keys, 2))
+
+
+@pytest.mark.parametrize("what", changed(COLD))
+def test_at_temperature_0_seed_and_top_p_play_no_part(what):
+    same = AnswerCache.key("m", COLD) == AnswerCache.key("m", changed(COLD)[what])
+    assert same == (what in ("seed", "top_p"))
+
+
+def test_every_part_of_a_passage_is_in_its_key():
+    asks = [
+        PASSAGE,
+        Passage("Which law", PASSAGE.context),
+        Passage(PASSAGE.question, PASSAGE.context + "\n"),
+        Passage(PASSAGE.question + PASSAGE.context, ""),
+        Passage("", PASSAGE.question + PASSAGE.context),
+        Passage(PASSAGE.context, PASSAGE.question),
+    ]
+    keys = [AnswerCache.key(model, ask) for model in ("a", "b") for ask in asks]
+    assert all(one != two for one, two in combinations(keys, 2))
+
+
+def greedy_alike(ask):
+    """What may differ between two asks with the same answer, made equal."""
+    if isinstance(ask, Prompt) and ask.decoding.temperature == 0:
+        return dataclasses.replace(ask, seed=0, decoding=dataclasses.replace(ask.decoding, top_p=1.0))
+    return ask
+
+
+short = st.text(max_size=3)
+stops = st.lists(short, max_size=2).map(tuple)
+ways = st.builds(Decoding, st.integers(1, 3), st.sampled_from([0.0, 0.5, 1.0]), st.sampled_from([0.5, 1.0]), stops)
+anything = st.one_of(asks, st.builds(Prompt, short, ways, st.integers(0, 2)), st.builds(Passage, short, short))
+
+
+@given(st.tuples(short, anything), st.tuples(short, anything))
+def test_keys_of_any_kind_are_equal_exactly_when_the_answer_must_be(one, two):
+    same = (one[0], greedy_alike(one[1])) == (two[0], greedy_alike(two[1]))
+    assert (AnswerCache.key(*one) == AnswerCache.key(*two)) == same
+
+
+probabilities = st.floats(0, 1)
+kept = st.one_of(
+    st.builds(Completion, st.text(), st.integers(0, 9), st.sampled_from(["stop", "length"]), st.integers(0, 9)),
+    st.builds(
+        Highlighted,
+        st.lists(st.builds(Span, st.integers(0, 9), st.integers(0, 9), probabilities), max_size=4).map(tuple),
+        probabilities,
+        st.integers(1, 9),
+    ),
+)
+
+
+@given(st.lists(kept, max_size=5))
+def test_whatever_text_or_span_is_put_comes_back_to_the_last_bit(tmp_path_factory, answers):
+    cache = AnswerCache(tmp_path_factory.mktemp("cache") / "scores.sqlite")
+    given = {str(number): answer for number, answer in enumerate(answers)}
+    cache.put(given)
+    assert cache.get(list(given)) == given
+    cache.close()
+
+
+def test_half_a_surrogate_pair_in_a_text_comes_back(path):
+    cache = AnswerCache(path)
+    cache.put({"k": Completion("a\ud83d", 1)})
+    assert cache.get(["k"]) == {"k": Completion("a\ud83d", 1)}
+    cache.close()
+
+
+NO_ANSWERS = [
+    "{}",
+    '{"text": "x"}',
+    '{"text": "x", "tokens": "many", "finish": "stop", "cut": 0}',
+    '{"spans": 7, "none": 0.5, "windows": 1}',
+    '{"spans": [[0, 1]], "none": 0.5, "windows": 1}',
+    '{"spans": [], "none": null, "windows": 1}',
+    "null",
+    '"text"',
+    '{"text": null, "tokens": 1, "finish": "stop", "cut": 0}',
+    '{"text": 7, "tokens": 1, "finish": "stop", "cut": 0}',
+]
+
+
+@pytest.mark.parametrize("value", NO_ANSWERS)
+def test_a_row_that_is_no_text_and_no_spans_is_not_believed(path, value):
+    cache = AnswerCache(path)
+    cache.put({"k": Completion("x", 1)})
+    cache.close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE scores SET value = ?", [value])
+    connection.close()
+    cache = AnswerCache(path)
+    assert cache.get(["k"]) == {}
+    assert cache.remarks
+    cache.close()

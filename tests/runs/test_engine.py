@@ -1,10 +1,12 @@
 """The engine: every unit is answered once, what is known is not asked again, and what is no answer is an error."""
 
+import dataclasses
 import math
+from itertools import combinations
 
 import pytest
 
-from gnomon.asks import Ask, Failed, Scored
+from gnomon.asks import Ask, Completion, Decoding, Failed, Highlighted, Passage, Prompt, Scored, Span
 from gnomon.runs import AnswerCache, Journal, Record, Unit, ask_all
 
 
@@ -160,3 +162,156 @@ def test_answers_of_a_half_done_unit_are_kept_in_the_cache(journal, tmp_path):
     assert log == ["question 0.1"]
     assert journal.records["u0"].output["logprobs"] == [[-1.0, -3.0], [-1.0, -2.0]]
     cache.close()
+
+
+# text and spans ------------------------------------------------------------------------------------------------------
+
+PROMPT = Prompt("Once", Decoding(max_tokens=5, temperature=0.5, top_p=0.9, stop=(".",)), seed=3)
+PASSAGE = Passage("Which law?", "Delaware law governs.")
+WRITTEN = Completion("upon a time", 3, "length", 1)
+MARKED = Highlighted((Span(0, 12, 0.75),), 0.125, 2)
+
+
+def unit_of(*asks, name="u"):
+    """A unit that records the answers themselves."""
+
+    def finish(answers, given):
+        failed = next((answer for answer in answers if isinstance(answer, Failed)), None)
+        output = {} if failed else {"answers": [repr(answer) for answer in answers]}
+        status, message = (failed.status, failed.message) if failed else ("ok", "")
+        return Record(
+            id=name, subset="s", split="test", group="g", input=given, status=status, output=output, message=message
+        )
+
+    return Unit(name, asks, finish)
+
+
+def answering(*answers, log=None):
+    """An ability that gives these answers, in order."""
+    left = iter(answers)
+
+    def respond(asks, skip):
+        for index, ask in enumerate(asks):
+            if not skip(index):
+                if log is not None:
+                    log.append(ask)
+                yield [(index, next(left))]
+
+    return respond
+
+
+@pytest.mark.parametrize(("ask", "answer"), [(PROMPT, WRITTEN), (PASSAGE, MARKED)])
+def test_text_and_spans_are_recorded_and_taken_from_the_cache_as_they_are(journal, tmp_path, ask, answer):
+    cache = AnswerCache(tmp_path / "scores.sqlite")
+    ask_all([unit_of(ask)], journal, answering(answer), fingerprint="m", cache=cache)
+    other = Journal(tmp_path / "other.jsonl")
+    log = []
+    ask_all([unit_of(ask)], other, answering(log=log), fingerprint="m", cache=cache)
+    cache.close()
+    assert log == []
+    assert journal.records["u"].output == other.records["u"].output == {"answers": [repr(answer)]}
+
+
+def test_a_unit_may_ask_several_prompts_and_is_written_when_all_are_there(journal):
+    asks = [dataclasses.replace(PROMPT, seed=seed) for seed in range(4)]
+    seen = []
+    ask_all(
+        [unit_of(*asks)],
+        journal,
+        answering(*(Completion(str(n), 1) for n in range(4))),
+        fingerprint="m",
+        progress=lambda done, total: seen.append((done, total, len(lines(journal)))),
+    )
+    assert seen[-1] == (1, 1, 1)
+    assert {(done, written) for done, _, written in seen} == {(0, 0), (1, 1)}
+    assert journal.records["u"].output["answers"] == [repr(Completion(str(n), 1)) for n in range(4)]
+
+
+KINDS = [(Ask("a", (" b",)), Scored((-1.0,), (1,))), (PROMPT, WRITTEN), (PASSAGE, MARKED)]
+
+
+@pytest.mark.parametrize("ask", [ask for ask, _ in KINDS])
+@pytest.mark.parametrize("answer", [*(answer for _, answer in KINDS), None, "text", 7, Ask("a", ()), []])
+def test_an_answer_of_another_kind_is_an_error_that_names_both(journal, tmp_path, ask, answer):
+    fits = (ask, answer) in KINDS
+    cache = AnswerCache(tmp_path / "scores.sqlite")
+    ask_all([unit_of(ask)], journal, answering(answer), fingerprint="m", cache=cache)
+    record = journal.records["u"]
+    assert record.status == ("ok" if fits else "error")
+    if not fits:
+        assert f"the model gave {type(answer).__name__} as the answer to {type(ask).__name__}" in record.message
+    assert len(cache.get([AnswerCache.key("m", ask)])) == fits
+    cache.close()
+
+
+FAULTS = [
+    (PROMPT, Completion(None, 1), "NoneType in place of text"),
+    (PROMPT, Completion(b"bytes", 1), "bytes in place of text"),
+    (PASSAGE, Highlighted((Span(0, 22, 0.5),), 0.5), "the span 0 to 22 of a text of 21 characters"),
+    (PASSAGE, Highlighted((Span(-1, 3, 0.5),), 0.5), "the span -1 to 3"),
+    (PASSAGE, Highlighted((Span(4, 4, 0.5),), 0.5), "the span 4 to 4"),
+    (PASSAGE, Highlighted((Span(9, 4, 0.5),), 0.5), "the span 9 to 4"),
+    (PASSAGE, Highlighted((Span(0, 4, 0.5), Span(0, 4, 1.5)), 0.5), "1.5 as a span's probability"),
+    (PASSAGE, Highlighted((Span(0, 4, -0.5),), 0.5), "-0.5 as a span's probability"),
+    (PASSAGE, Highlighted((Span(0, 4, math.nan),), 0.5), "nan as a span's probability"),
+    (PASSAGE, Highlighted((), math.nan), "nan as the probability that there is no span"),
+    (PASSAGE, Highlighted((), 1.5), "1.5 as the probability that there is no span"),
+    (PASSAGE, Highlighted((), -0.1), "-0.1 as the probability that there is no span"),
+    (PROMPT, Completion("x", -1), "-1 tokens"),
+    (PROMPT, Completion("x", 1, "eos"), "'eos' as the way that the text ended"),
+]
+
+
+@pytest.mark.parametrize(("ask", "answer", "words"), FAULTS)
+def test_what_cannot_be_is_an_error_that_names_it_and_is_not_kept(journal, tmp_path, ask, answer, words):
+    cache = AnswerCache(tmp_path / "scores.sqlite")
+    ask_all([unit_of(ask)], journal, answering(answer), fingerprint="m", cache=cache)
+    assert journal.records["u"].status == "error"
+    assert words in journal.records["u"].message
+    assert cache.get([AnswerCache.key("m", ask)]) == {}
+    cache.close()
+
+
+def test_the_ends_of_a_passage_and_of_probability_are_in_it(journal):
+    whole = Highlighted((Span(0, 21, 1.0), Span(20, 21, 0.0)), 0.0)
+    ask_all([unit_of(PASSAGE)], journal, answering(whole), fingerprint="m")
+    assert journal.records["u"].status == "ok"
+
+
+def test_a_refused_prompt_is_kept_and_an_error_is_asked_again(journal):
+    units = [unit_of(dataclasses.replace(PROMPT, context=name), name=name) for name in ("one", "two")]
+    ask_all(units, journal, answering(Failed("no", "refused"), Failed("lost")), fingerprint="m")
+    assert {name: record.status for name, record in journal.records.items()} == {"one": "refused", "two": "error"}
+    log = []
+    ask_all(units, journal, answering(WRITTEN, log=log), fingerprint="m")
+    assert [prompt.context for prompt in log] == ["two"]
+    assert journal.records["two"].status == "ok"
+
+
+def test_all_that_a_model_is_given_is_in_a_units_input():
+    how = PROMPT.decoding
+    asks = [
+        (PROMPT,),
+        (dataclasses.replace(PROMPT, context="Twice"),),
+        (dataclasses.replace(PROMPT, seed=4),),
+        *((dataclasses.replace(PROMPT, decoding=dataclasses.replace(how, **change)),) for change in CHANGES),
+        (PROMPT, PROMPT),
+        (PASSAGE,),
+        (Passage("Which Law?", PASSAGE.context),),
+        (Passage(PASSAGE.question, PASSAGE.context + " "),),
+        (Passage(PASSAGE.question + PASSAGE.context, ""),),
+        (Ask("Once", ()),),
+    ]
+    inputs = [unit_of(*one).input for one in asks]
+    assert all(one != two for one, two in combinations(inputs, 2))
+    assert unit_of(*asks[0]).input == inputs[0]
+
+
+CHANGES = (
+    {"max_tokens": 6},
+    {"temperature": 0.6},
+    {"top_p": 0.8},
+    {"stop": ()},
+    {"stop": (".", "!")},
+    {"stop": ("!",)},
+)

@@ -1,0 +1,195 @@
+"""Methods x layers on one table of rows: fits, decisions on every row, and the layer chosen without labels.
+
+Belongs here: the grid. Does not belong here: a method (`probes/`), what decisions are worth (`_measure.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from gnomon.errors import UsageError
+from gnomon.knowledge._probe import Probe
+from gnomon.knowledge._rows import Rows
+
+__all__ = ["Fitted", "Grid", "Load", "apply", "consistency", "fit_grid", "informative"]
+
+Floats = NDArray[np.float64]
+Load = Callable[[str], NDArray[np.float32]]
+"""A layer's states of all rows: (n, 2, d)."""
+
+_CHUNK = 1 << 30
+"""Bytes of states that are fitted together at most."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """One method at one layer: its probes by template ("" for one probe of all templates) and what they decide."""
+
+    method: str
+    layer: str
+    probes: Mapping[str, Probe]
+    decisions: Floats
+    p: Floats
+
+    @property
+    def probe(self) -> Probe:
+        """The probe of all templates, or of the first."""
+        return next(iter(self.probes.values()))
+
+    def turned(self, sign: int, source: str) -> Fitted:
+        """The same with a resolved sign."""
+        turn = sign * self.probe.sign_
+        return Fitted(
+            self.method,
+            self.layer,
+            {name: probe.resolved(sign, source) for name, probe in self.probes.items()},
+            turn * self.decisions,
+            self.p if turn > 0 else 1 - self.p,
+        )
+
+
+@dataclass
+class Grid:
+    """All fits of one task; `skipped` says which layers hold nothing, `loss` the held-out CCS loss by layer."""
+
+    fitted: dict[tuple[str, str], Fitted] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
+    loss: dict[str, float] = field(default_factory=dict)
+
+    def layers(self) -> list[str]:
+        return list(dict.fromkeys(layer for _, layer in self.fitted))
+
+    def methods(self) -> list[str]:
+        return list(dict.fromkeys(method for method, _ in self.fitted))
+
+
+def fit_grid(
+    rows: Rows,
+    load: Load,
+    layers: Sequence[str],
+    methods: Mapping[str, Probe],
+    *,
+    stacked: bool = True,
+    transductive: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Grid:
+    """Fit every method at every layer on the training rows and decide every row.
+
+    Parameters
+    ----------
+    stacked : bool
+        One probe on all templates stacked, each normalised on its own (the paper); else one probe a template.
+    transductive : bool
+        Test rows are normalised with their own statistics instead of those of the training rows.
+    """
+    grid = Grid()
+    total = len(layers) * len(methods)
+    done = 0
+    for some in _chunks(rows, load, layers):
+        kept = {layer: X for layer, X in some.items() if informative(X[rows.train], rows.templates[rows.train])}
+        grid.skipped += [layer for layer in some if layer not in kept]
+        for method, prototype in methods.items():
+            if kept:
+                for fitted in _fit_layers(rows, kept, method, prototype, stacked, transductive):
+                    grid.fitted[method, fitted.layer] = fitted
+            done += len(some)
+            progress(done, total)
+        if "ccs" in methods:
+            for layer, X in kept.items():
+                grid.loss[layer] = consistency(grid.fitted["ccs", layer], rows, X)
+    if not grid.fitted:
+        raise UsageError(
+            f"at none of the layers {', '.join(layers)} do the states differ between pairs.", hint="Give other layers."
+        )
+    return grid
+
+
+def _chunks(rows: Rows, load: Load, layers: Sequence[str]) -> Any:
+    """Layers with their states, as many at a time as memory should hold."""
+    held: dict[str, NDArray[np.float32]] = {}
+    for layer in layers:
+        held[layer] = load(layer)
+        size = held[layer].size * 8
+        if (len(held) + 1) * size > _CHUNK:
+            yield held
+            held = {}
+    if held:
+        yield held
+
+
+def _fit_layers(
+    rows: Rows, states: Mapping[str, Any], method: str, prototype: Probe, stacked: bool, transductive: bool
+) -> list[Fitted]:
+    parts = {"": np.ones(len(rows), dtype=bool)} if stacked else {t: rows.templates == t for t in rows.template_names()}
+    probes: dict[str, dict[str, Probe]] = {layer: {} for layer in states}
+    for name, part in parts.items():
+        train = part & rows.train
+        found = prototype.fit_layers(
+            [X[train] for X in states.values()],
+            rows.y[train],
+            templates=rows.templates[train],
+            items=rows.items[train],
+            sample_weight=rows.weight[train],
+        )
+        for layer, probe in zip(states, found, strict=True):
+            probes[layer][name] = probe
+    return [
+        Fitted(method, layer, probes[layer], *_decide(probes[layer], X, rows, transductive))
+        for layer, X in states.items()
+    ]
+
+
+def _decide(probes: Mapping[str, Probe], X: Any, rows: Rows, transductive: bool) -> tuple[Floats, Floats]:
+    decisions, p = np.empty(len(rows)), np.empty(len(rows))
+    for name, probe in probes.items():
+        part = rows.templates == name if name else np.ones(len(rows), dtype=bool)
+        for mask, own in ((part & rows.train, False), (part & rows.test, transductive)):
+            if mask.any():
+                given = {"templates": rows.templates[mask], "transductive": own}
+                decisions[mask] = probe.decision_function(X[mask], **given)
+                p[mask] = probe.predict_proba(X[mask], **given)
+    return decisions, p
+
+
+def apply(fitted: Fitted, X: Any, rows: Rows, *, renormalize: NDArray[np.bool_] | None = None) -> tuple[Floats, Floats]:
+    """Decisions and probabilities of fitted probes on other rows.
+
+    `renormalize` names the rows whose (unlabelled) statistics replace those of training: for other tasks or prompts.
+    A probe a template meets other templates with the first template's probe.
+    """
+    probe = fitted.probe
+    if renormalize is not None:
+        probe = probe.renormalized(X[renormalize], templates=rows.templates[renormalize])
+    elif len(fitted.probes) > 1:
+        return _decide(fitted.probes, X, rows, False)
+    return probe.decision_function(X, templates=rows.templates), probe.predict_proba(X, templates=rows.templates)
+
+
+def informative(X: Any, templates: NDArray[Any]) -> bool:
+    """Whether, within some template, the states of some side differ between pairs (embeddings of a last word do
+    not)."""
+    for name in dict.fromkeys(templates.tolist()):
+        part = np.asarray(X[templates == name], dtype=np.float64)
+        spread = np.abs(part - part[:1]).max(initial=0)
+        if spread > 1e-6 * max(1e-30, np.abs(part).max(initial=0)):
+            return True
+    return False
+
+
+def consistency(fitted: Fitted, rows: Rows, X: Any) -> float:
+    """The CCS loss on the test rows, which needs no label: mean (p+ + p- - 1)^2 + min(p+, p-)^2."""
+    total, weight = 0.0, 0.0
+    for name, probe in fitted.probes.items():
+        mask = rows.test & (rows.templates == name if name else True)
+        Z = probe.normalizer_.transform(np.asarray(X[mask], dtype=np.float64), rows.templates[mask])
+        plus, minus = expit(probe.side_logits(Z)).T  # type: ignore[attr-defined]
+        losses = np.square(plus + minus - 1) + np.square(np.minimum(plus, minus))
+        total += float(losses @ rows.weight[mask])
+        weight += float(rows.weight[mask].sum())
+    return total / weight
