@@ -198,5 +198,5 @@ class Failed:
     status: Literal["error", "refused"] = "error"
 
 
-Asking = Ask | Prompt | Passage | Reading
+Asking = Ask | Prompt | Passage
 Answer = Scored | Completion | Highlighted | Failed

@@ -88,7 +88,7 @@ def _models() -> None:
         "smollm2": "smollm2                 the embedded model, SmolLM2-135M-Instruct; smollm2@layers=10 "
         "is its first ten layers",
         "openai": "openai/<name>           any OpenAI-compatible server, -M base_url=http://127.0.0.1:8000/v1",
-        "mock": "mock/uniform, mock/oracle, mock/flaky, mock/garbage   for tests and drills",
+        "mock": "mock/uniform, mock/oracle, mock/parrot, mock/flaky, mock/garbage   for tests and drills",
     }
     for name in providers.names():
         click.echo(words.get(name, f"{name}/..."))

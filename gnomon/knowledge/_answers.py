@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.asks import Answer, Asking, Failed, Scored
+from gnomon.asks import Answer, Asking, Failed, Reading, Scored
 from gnomon.files import cache_folder
 from gnomon.knowledge._plan import Part
 from gnomon.knowledge._rows import Rows
@@ -78,7 +78,7 @@ def own_answers(
 
 def _unit(name: str, rows: Rows, index: int, how: str) -> Unit:
     pair = rows.pairs[index]
-    ask: Asking = rows.readings[index] if how == "fill" else pair.ask
+    ask: Asking | Reading = rows.readings[index] if how == "fill" else pair.ask
     id = f"{name}/{pair.template}/{pair.item}"
 
     def finish(answers: Sequence[Answer], given: str) -> Record:

@@ -197,8 +197,8 @@ def _check(
             checked.signs = {how: resolver.resolve(plain, how) for how in SIGNS}
             probe = found.fitted[name].probe
             checked.restarts_agree = near_best_agreement(probe, sides) if settings.stacked else None
-            shown = losses(prototypes[name], probe, sides, settings.seed) if settings.stacked else {}
-            checked.loss, checked.shuffled_loss = shown.get("loss"), shown.get("shuffled_loss")
+            if settings.stacked:
+                checked.loss, checked.shuffled_loss = losses(prototypes[name], probe, sides, settings.seed)
         if settings.diagnostics:
             _variants(found, checked, name, prototypes[name], states, bare, settings.seed)
         if name in found.label_free():
@@ -222,7 +222,7 @@ def _agreement(found: Computed) -> Floats:
     test = found.rows.test
     said = np.array([fitted.decisions[test] > 0 for fitted in found.fitted.values()])
     same = (said[:, None] == said[None]).mean(axis=2)
-    return np.maximum(same, 1 - same)
+    return np.asarray(np.maximum(same, 1 - same), dtype=np.float64)
 
 
 def _variants(

@@ -167,6 +167,7 @@ def examine(
     sign = few_labels(decisions[rows], truth[rows], k=min(32, len(rows)), seed=seed)
     correct = right(sign.sign * decisions, truth)[~learn]
     own = np.zeros(0) if zero_shot is None else np.asarray(zero_shot, dtype=np.float64)[~learn]
+    own_loss, mixed_loss = losses(method, probe, sides, seed)
     evidence = Evidence(
         name=f"{name} · {type(method).__name__}",
         accuracy=float(correct.mean()),
@@ -195,21 +196,22 @@ def examine(
         zero_shot=[versus("zero-shot", correct, own, group[~learn], seed)] if len(own) else [],
         gives_probabilities=zero_shot is not None,
         restarts_agree=near_best_agreement(probe, sides),
-        **losses(method, probe, sides, seed),
+        loss=own_loss,
+        shuffled_loss=mixed_loss,
     )
     return judge(evidence)
 
 
-def losses(prototype: Probe, probe: Probe, sides: Sides, seed: int) -> dict[str, float | None]:
+def losses(prototype: Probe, probe: Probe, sides: Sides, seed: int) -> tuple[float | None, float | None]:
     """The training loss of a method that has one, and its loss on shuffled pairs."""
     if not hasattr(probe, "loss_"):
-        return {"loss": None, "shuffled_loss": None}
+        return None, None
     train = sides.train
     mixed = shuffled_pairs(sides.X[train], sides.templates[train], seed=seed)
     other = clone(prototype).fit(
         mixed, templates=sides.templates[train], items=sides.items[train], sample_weight=sides.weight[train]
     )
-    return {"loss": float(probe.loss_), "shuffled_loss": float(other.loss_)}
+    return float(probe.loss_), float(other.loss_)
 
 
 def _default_train(groups: NDArray[Any], seed: int) -> NDArray[np.bool_]:

@@ -151,9 +151,9 @@ def _decide(probes: Mapping[str, Probe], X: Any, rows: Rows, transductive: bool)
         part = rows.templates == name if name else np.ones(len(rows), dtype=bool)
         for mask, own in ((part & rows.train, False), (part & rows.test, transductive)):
             if mask.any():
-                given = {"templates": rows.templates[mask], "transductive": own}
-                decisions[mask] = probe.decision_function(X[mask], **given)
-                p[mask] = probe.predict_proba(X[mask], **given)
+                names = rows.templates[mask]
+                decisions[mask] = probe.decision_function(X[mask], templates=names, transductive=own)
+                p[mask] = probe.predict_proba(X[mask], templates=names, transductive=own)
     return decisions, p
 
 

@@ -159,8 +159,8 @@ class Told(Protocol):
     def tell(self, asks: Sequence[Ask | Prompt | Passage | Reading], best: Sequence[Best]) -> None:
         """Before work: what a perfect model answers, for everything that it will be asked, in that order.
 
-        For an `Ask` or a `Reading` the index of the continuation or answer that is right, for a `Prompt` the text that it writes, for a
-        `Passage` the (start, end) of every span that it highlights, none where there is no answer.
+        For an `Ask` or a `Reading` the index of the continuation or answer that is right, for a `Prompt` the text that
+        it writes, for a `Passage` the (start, end) of every span that it highlights, none where there is no answer.
         """
         ...
 

@@ -10,7 +10,7 @@ tried on a small example before anything is reported; else the plain way (whole 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from torch import Tensor
 from gnomon.asks import Ask, Scored
 from gnomon.errors import ModelError
 from gnomon.models import _attention
-from gnomon.models._tokens import Encoded, Encoder
+from gnomon.models._tokens import Encoder
 from gnomon.models._tree import Budget, Read, Sequence_, Step, plan, plan_plain
 
 __all__ = ["Scorer"]
@@ -35,6 +35,10 @@ _AGREEMENT = {
     torch.float16: (0.02, 0.2),
     torch.bfloat16: (0.1, 1.0),
 }
+Ids = np.ndarray[Any, Any]
+Forward = Callable[[Ids, Ids, Ids | None, list[tuple[int, int, Read]]], Iterator[tuple[Read, Any]]]
+"""One pass over ids at positions under a mask, and what is read of it at places (row, column, read)."""
+
 _SHARED_LAYERS = {"full_attention", "sliding_attention", "chunked_attention"}
 
 
@@ -79,36 +83,13 @@ class Scorer:
         Steps that only serve skipped asks are left out, the others stay as they are.
         """
         encoded = self._encoder.encode(asks)
-        self._refuse_unknown_tokens(encoded)
-        window = _window(self._model.config)
-        near = [i for i, one in enumerate(encoded) if self._shared and (window is None or one.longest <= window)]
-        far = sorted(set(range(len(encoded))) - set(near))
-        if near:
-            steps = plan([s for i in near for s in encoded[i].sequences(i)], self._budget)
-            try:
-                yield from self._run(steps, encoded, skip, self._shared_step(_stack(steps)))
-            finally:
-                self._attend_with(self._own_attention)
-        if far:
-            alone = bool(_ropes_that_depend_on_length(self._model.config))
-            sequences = [s for i in far for s in encoded[i].sequences(i, apart=alone)]
-            steps = plan_plain(sequences, self._budget, alone=alone)
-            yield from self._run(steps, encoded, skip, self._plain_step)
-
-    def _run(
-        self,
-        steps: Sequence[Step],
-        encoded: Sequence[Encoded],
-        skip: Callable[[int], bool],
-        compute: Callable[[Step], Iterator[tuple[Read, float]]],
-    ) -> Iterator[list[tuple[int, Scored]]]:
+        self.refuse_unknown(ids for one in encoded for ids in (one.context, *one.continuations))
         sums: dict[int, list[float]] = {}
         missing: dict[int, int] = {}
-        for step in steps:
-            if all(skip(ask) for ask in step.asks):
-                continue
+        walk = self.walk([one.longest for one in encoded], lambda i, apart: encoded[i].sequences(i, apart), skip)
+        for found in walk:
             done = []
-            for read, logprob in compute(step):
+            for read, logprob in found:
                 one = encoded[read.ask]
                 if read.ask not in sums:
                     sums[read.ask] = [0.0] * len(one.continuations)
@@ -118,14 +99,53 @@ class Scorer:
                 if not missing[read.ask] and not skip(read.ask):
                     lengths = tuple(len(ids) for ids in one.continuations)
                     done.append((read.ask, Scored(tuple(sums.pop(read.ask)), lengths, one.truncated)))
-            self.tokens_computed += step.tokens
             if done:
                 yield done
 
-    def _shared_step(self, stack: _attention.Stack) -> Callable[[Step], Iterator[tuple[Read, float]]]:
+    def walk(
+        self,
+        longest: Sequence[int],
+        sequences: Callable[[int, bool], list[Sequence_]],
+        skip: Callable[[int], bool],
+        forward: Forward | None = None,
+    ) -> Iterator[list[tuple[Read, Any]]]:
+        """Compute what `sequences` (of ask i; each alone or not) holds, and yield what was read, step by step.
+
+        Parameters
+        ----------
+        longest : sequence of int
+            Tokens of each ask's longest sequence: beyond an attention window nothing is shared.
+        forward : callable, optional
+            What is read of one pass: by default log-probabilities of targets.
+        """
+        forward = forward or self._forward
+        window = _window(self._model.config)
+        near = [i for i, length in enumerate(longest) if self._shared and (window is None or length <= window)]
+        far = sorted(set(range(len(longest))) - set(near))
+        if near:
+            steps = plan([s for i in near for s in sequences(i, False)], self._budget)
+            try:
+                yield from self._run(steps, skip, self._shared_step(_stack(steps), forward))
+            finally:
+                self._attend_with(self._own_attention)
+        if far:
+            alone = bool(_ropes_that_depend_on_length(self._model.config))
+            steps = plan_plain([s for i in far for s in sequences(i, alone)], self._budget, alone=alone)
+            yield from self._run(steps, skip, lambda step: self._plain_step(step, forward))
+
+    def _run(
+        self, steps: Sequence[Step], skip: Callable[[int], bool], compute: Callable[[Step], Iterator[tuple[Read, Any]]]
+    ) -> Iterator[list[tuple[Read, Any]]]:
+        for step in steps:
+            if not all(skip(ask) for ask in step.asks):
+                found = list(compute(step))
+                self.tokens_computed += step.tokens
+                yield found
+
+    def _shared_step(self, stack: _attention.Stack, forward: Forward) -> Callable[[Step], Iterator[tuple[Read, Any]]]:
         """A function that computes one step after another on one stack of kept keys and values."""
 
-        def compute(step: Step) -> Iterator[tuple[Read, float]]:
+        def compute(step: Step) -> Iterator[tuple[Read, Any]]:
             self._attend_with(_attention.NAME)
             ids = np.concatenate([row.ids for row in step.rows])[None]
             positions = np.concatenate([row.positions for row in step.rows])[None]
@@ -133,11 +153,11 @@ class Scorer:
             starts_and_rows = zip(starts, step.rows, strict=False)
             places = [(0, start + at, read) for start, row in starts_and_rows for at, read in row.reads]
             with torch.inference_mode(), _attention.running(_attention.Packed(step, stack, self._device)):
-                yield from self._forward(ids, positions, None, places)
+                yield from forward(ids, positions, None, places)
 
         return compute
 
-    def _plain_step(self, step: Step) -> Iterator[tuple[Read, float]]:
+    def _plain_step(self, step: Step, forward: Forward) -> Iterator[tuple[Read, Any]]:
         self._attend_with(self._own_attention)
         width = max(len(row.ids) for row in step.rows)
         ids = np.zeros((len(step.rows), width), dtype=np.int64)
@@ -148,7 +168,7 @@ class Scorer:
         positions = np.broadcast_to(np.arange(width), ids.shape).copy()
         places = [(number, at, read) for number, row in enumerate(step.rows) for at, read in row.reads]
         with torch.inference_mode():
-            yield from self._forward(ids, positions, mask, places)
+            yield from forward(ids, positions, mask, places)
 
     def _forward(
         self,
@@ -160,11 +180,7 @@ class Scorer:
         """One pass; only positions in `places` (row, column, read) reach the output head, where a model allows that."""
         columns = sorted({column for _, column, _ in places}) or [0]
         at = {column: number for number, column in enumerate(columns)}
-        wanted: dict[str, Any] = {"input_ids": self._tensor(ids), "use_cache": False}
-        if "position_ids" in self._accepts:
-            wanted["position_ids"] = self._tensor(positions)
-        if mask is not None:
-            wanted["attention_mask"] = self._tensor(mask)
+        wanted = self.inputs(ids, positions, mask)
         chosen = "logits_to_keep" in self._accepts
         if chosen:
             wanted["logits_to_keep"] = self._tensor(np.array(columns))
@@ -178,6 +194,15 @@ class Scorer:
         values = logits[rows, cols, target].float() - log_sum[rows, cols]
         for (_, _, read), value in zip(places, values.tolist(), strict=True):
             yield read, value
+
+    def inputs(self, ids: Ids, positions: Ids, mask: Ids | None) -> dict[str, Any]:
+        """What one pass is given, as far as the model takes it."""
+        wanted: dict[str, Any] = {"input_ids": self._tensor(ids), "use_cache": False}
+        if "position_ids" in self._accepts:
+            wanted["position_ids"] = self._tensor(positions)
+        if mask is not None:
+            wanted["attention_mask"] = self._tensor(mask)
+        return wanted
 
     def _tensor(self, array: np.ndarray[Any, Any]) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
@@ -199,9 +224,9 @@ class Scorer:
                 hint="Use a causal language model.",
             )
 
-    def _refuse_unknown_tokens(self, encoded: Sequence[Encoded]) -> None:
+    def refuse_unknown(self, rows: Iterable[Ids]) -> None:
         """A tokenizer that does not belong to the model fails here, in words, and not deep in a lookup."""
-        largest = max((int(ids.max()) for one in encoded for ids in (one.context, *one.continuations)), default=0)
+        largest = max((int(ids.max()) for ids in rows if len(ids)), default=0)
         if largest >= self._tokens:
             raise ModelError(
                 f"the tokenizer gives token {largest:,} and the model knows {self._tokens:,} tokens, so they do not "
@@ -246,14 +271,15 @@ class Scorer:
         steps = plan(sequences, budget)
         stack = _stack(steps)
         try:
-            compute = self._shared_step(stack)
+            compute = self._shared_step(stack, self._forward)
             shared = {read: value for step in steps for read, value in compute(step)}
         except Exception as error:  # any fault of a foreign model's attention means: take the plain way, and say so
             return f"its attention cannot share prefixes ({type(error).__name__})"
         layers = self._model.config.get_text_config().num_hidden_layers
         if len(stack.keys) != layers:
             return f"{len(stack.keys)} of its {layers} layers attend in the usual way"
-        plain = {read: value for step in plan_plain(sequences, budget) for read, value in self._plain_step(step)}
+        steps = plan_plain(sequences, budget)
+        plain = {read: value for step in steps for read, value in self._plain_step(step, self._forward)}
         moved = [abs(shared[read] - plain[read]) for read in plain]
         mean, worst = _AGREEMENT.get(self._model.dtype, _AGREEMENT[torch.bfloat16])
         if not (np.mean(moved) <= mean and max(moved) <= worst):

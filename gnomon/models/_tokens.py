@@ -75,6 +75,11 @@ class Encoder:
         self._before = self._start_tokens(bos)
         self._tails: dict[tuple[str, str], list[int]] = {}
 
+    @property
+    def start(self) -> tuple[int, ...]:
+        """Ids that precede every text."""
+        return tuple(self._before)
+
     def encode(self, asks: Sequence[Ask]) -> list[Encoded]:
         """Encode every ask; contexts in one batch, continuations by the last line before them, which many share."""
         stripped = [ask.context.rstrip() for ask in asks]

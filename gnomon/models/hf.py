@@ -6,6 +6,7 @@ Belongs here: finding, checking and loading the model and its tokenizer. Does no
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,10 +14,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gnomon.asks import Ask, Passage, Prompt
+from gnomon.asks import Ask, Passage, Prompt, Reading, StateLayout
 from gnomon.errors import ModelError, UsageError
 from gnomon.models._files import fingerprint
-from gnomon.models._model import Answers, Arguments, Completions, Highlightings, Model, ModelName
+from gnomon.models._layout import Reads, is_readable, layout_of
+from gnomon.models._model import (
+    Answers,
+    Arguments,
+    Completions,
+    Highlightings,
+    Model,
+    ModelName,
+    Representations,
+)
 
 if TYPE_CHECKING:
     from gnomon.models._highlighter import Highlighter
@@ -24,7 +34,19 @@ if TYPE_CHECKING:
     from gnomon.models._tokens import Encoder
     from gnomon.models._writer import Writer
 
-ARGUMENTS = ("dtype", "device", "revision", "bos", "batch_tokens", "batch_rows", "prefix_sharing", "chat")
+ARGUMENTS = (
+    "dtype",
+    "device",
+    "revision",
+    "bos",
+    "batch_tokens",
+    "batch_rows",
+    "prefix_sharing",
+    "chat",
+    "join",
+    "read",
+    "weights",
+)
 _DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -33,7 +55,9 @@ def provider(name: ModelName, arguments: Mapping[str, str]) -> Model:
 
     `-M` arguments: dtype (auto: float32 on a CPU, else the checkpoint's), device (auto, cpu, cuda, cuda:1, mps, ...),
     revision, bos (auto, yes, no), batch_tokens (tokens in one pass), prefix_sharing (yes, no); for texts that are
-    written: batch_rows (most at once), chat (no, yes: each prompt is a user's message in the model's chat template).
+    written: batch_rows (most at once), chat (no, yes: each prompt is a user's message in the model's chat template);
+    for hidden states: join (newline, space: what a decoder reads between question and answer), read (last, eos: whose
+    state). weights=random or random:SEED draws the weights in place of reading them.
     """
     if not name.rest:
         raise UsageError("'hf/' needs a hub id or a folder, for example  -m hf/EleutherAI/pythia-160m .")
@@ -49,7 +73,13 @@ def open_model(shown: str, place: str, arguments: Mapping[str, str], settings: M
             raise UsageError(f"'@{key}={value}' is no setting of {shown}.", hint="Known: layers (its first K layers).")
         config = _first_layers(shown, config, value)
     suffix = "".join(f"@{key}={value}" for key, value in settings.items())
-    kind = _Causal if _is_causal(config) else _Extractive if _is_extractive(config) else _Other
+    kind: type[_Other] = _Other
+    if _is_causal(config):
+        kind = _Causal
+    elif _is_extractive(config):
+        kind = _Extractive
+    elif is_readable(config):
+        kind = _Masked if _is_masked(config) else _Readable
     return kind(shown + suffix, place, config, given)
 
 
@@ -66,6 +96,11 @@ class _Other:
         self._batch_rows = given.whole("batch_rows", 1, 1, 1 << 16) if given.text("batch_rows", "") else None
         self._sharing = given.text("prefix_sharing", "yes", ("yes", "no")) == "yes"
         self._chat = given.text("chat", "no", ("no", "yes")) == "yes"
+        self._reads = Reads(
+            space=given.text("join", "newline", ("newline", "space")) == "space",
+            end=given.text("read", "last", ("last", "eos")) == "eos",
+        )
+        self._random = _random_seed(given.text("weights", "given"), name)
 
     @cached_property
     def _device(self) -> str:
@@ -100,6 +135,8 @@ class _Other:
         }
         if self._chat:
             parts["chat"] = True
+        if self._random is not None:
+            parts["random weights"] = self._random
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def facts(self) -> dict[str, str]:
@@ -108,21 +145,26 @@ class _Other:
             "provider": "hf",
             "architecture": ", ".join(self._config.architectures or [self._config.model_type]),
             "layers": str(text.num_hidden_layers),
-            "weights": self._weights[:16],
+            "weights": self._weights[:16] if self._random is None else f"random, seed {self._random}",
             "dtype": self._torch_dtype(),
             "device": self._device,
         }
 
 
-class _Causal(_Other):
-    """A causal language model; its weights are loaded, once, when the first score or text is asked for."""
+class _Readable(_Other):
+    """A model whose hidden states can be read, by the rules of its family."""
 
-    @cached_property
-    def context_length(self) -> int | None:
-        text = self._config.get_text_config()
-        keys = ("max_position_embeddings", "n_positions", "max_sequence_length", "max_seq_len")
-        limits = (getattr(text, key, None) for key in keys)
-        return next((int(limit) for limit in limits if limit), None)
+    def layout(self) -> StateLayout:
+        return layout_of(self._config, self._torch_dtype(), self._reads)
+
+    def represent(self, readings: Sequence[Reading], skip: Callable[[int], bool]) -> Iterator[Representations]:
+        yield from self._reader.represent(readings, skip)
+
+    def untrained(self, seed: int) -> Model:
+        """The same architecture and tokenizer with weights drawn from `seed`."""
+        other = type(self)(f"{self.name}, random weights", self._place, copy.deepcopy(self._config), self._given)
+        other._random = seed
+        return other
 
     @property
     def remarks(self) -> list[str]:
@@ -132,9 +174,89 @@ class _Causal(_Other):
     def tokens_computed(self) -> int:
         return sum(engine.tokens_computed for engine in self._engines())
 
-    def _engines(self) -> list[Scorer | Writer]:
+    def _engines(self) -> list[Any]:
         """Those that have been needed so far."""
-        return [self.__dict__[name] for name in ("_scorer", "_writer") if name in self.__dict__]
+        names = ("_scorer", "_writer", "_reader", "_filler", "_highlighter")
+        return [self.__dict__[name] for name in names if name in self.__dict__]
+
+    @cached_property
+    def _reader(self) -> Any:
+        from gnomon.models._reader import EncoderReader, TwoStackReader
+        from gnomon.models._reader_text import Liner
+
+        tokenizer = _read_tokenizer(self.name, self._place, self._revision)
+        liner = Liner.of(tokenizer, self._reads.limit(self._config, tokenizer))
+        model = self._stack
+        layout = self.layout()
+        if self._config.is_encoder_decoder:
+            return TwoStackReader(model, layout, liner, self.name, self._batch_tokens)
+        decoder = self._reads.is_decoder(self._config)
+        if decoder:
+            liner = self._reads.ended(liner)
+        return EncoderReader(model, layout, liner, self.name, self._batch_tokens, decoder, self._reads.space)
+
+    @cached_property
+    def _stack(self) -> Any:
+        from transformers import AutoModel
+
+        return self._load_as(AutoModel, heads=False)
+
+    def _load_as(self, family: Any, heads: bool = True) -> Any:
+        """The network: read from files, or drawn. Weights that the files lack are an error; of a network without its
+        head (`heads` False), a pooler is not read and may lack."""
+        import torch
+        from safetensors import SafetensorError
+
+        wanted = self._torch_dtype()
+        dtype = "auto" if wanted == "auto" else getattr(torch, wanted)
+        with _quiet():
+            try:
+                if self._random is not None:
+                    with torch.random.fork_rng(devices=[]):
+                        torch.manual_seed(self._random)
+                        kind = {} if dtype == "auto" else {"dtype": dtype}
+                        model, loading = family.from_config(self._config, **kind), {"missing_keys": []}
+                else:
+                    model, loading = family.from_pretrained(
+                        self._place, config=self._config, dtype=dtype, output_loading_info=True, **_at(self._revision)
+                    )
+            except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
+                raise ModelError(f"model '{self.name}' cannot be loaded: {_first_line(error)}") from error
+        missing = sorted(key for key in loading["missing_keys"] if heads or "pooler" not in key)
+        if missing:  # transformers fills them with random numbers and goes on
+            raise ModelError(
+                f"model '{self.name}' cannot be loaded: its files lack {len(missing)} weights, such as {missing[0]}."
+            )
+        return model.to(self._device).eval().requires_grad_(False)
+
+
+class _Masked(_Readable):
+    """An encoder with a masked-language-model head: it can say how probable an answer is in its place."""
+
+    def fill(self, readings: Sequence[Reading], skip: Callable[[int], bool]) -> Iterator[Answers]:
+        yield from self._filler.fill(readings, skip)
+
+    @cached_property
+    def _filler(self) -> Any:
+        from transformers import AutoModelForMaskedLM
+
+        from gnomon.models._fill import Filler
+        from gnomon.models._reader_text import Liner
+
+        tokenizer = _read_tokenizer(self.name, self._place, self._revision)
+        liner = Liner.of(tokenizer, self._reads.limit(self._config, tokenizer))
+        return Filler(self._load_as(AutoModelForMaskedLM), liner, self._batch_tokens)
+
+
+class _Causal(_Readable):
+    """A causal language model; its weights are loaded, once, when the first score or text is asked for."""
+
+    @cached_property
+    def context_length(self) -> int | None:
+        text = self._config.get_text_config()
+        keys = ("max_position_embeddings", "n_positions", "max_sequence_length", "max_seq_len")
+        limits = (getattr(text, key, None) for key in keys)
+        return next((int(limit) for limit in limits if limit), None)
 
     def score(self, asks: Sequence[Ask], skip: Callable[[int], bool]) -> Iterator[Answers]:
         yield from self._scorer.score(asks, skip)  # type: ignore[misc]
@@ -168,42 +290,24 @@ class _Causal(_Other):
         return Writer(self._network, prompts, self._batch_rows, self._batch_tokens)
 
     @cached_property
-    def _network(self) -> Any:
-        return self._load()
+    def _reader(self) -> Any:
+        from gnomon.models._reader import DecoderReader
+        from gnomon.models._reader_text import Liner
 
-    def _load(self) -> Any:
-        import torch
-        from safetensors import SafetensorError
+        tokenizer = _read_tokenizer(self.name, self._place, self._revision)
+        start = self._encoder.start
+        liner = self._reads.ended(Liner(tokenizer, self.context_length, start, ()))
+        return DecoderReader(self._network, self.layout(), liner, self.name, self._scorer, self._reads.space)
+
+    @cached_property
+    def _network(self) -> Any:
         from transformers import AutoModelForCausalLM
 
-        with _quiet():
-            try:
-                model, loading = AutoModelForCausalLM.from_pretrained(
-                    self._place,
-                    config=self._config,
-                    dtype=self._torch_dtype() if self._torch_dtype() == "auto" else getattr(torch, self._torch_dtype()),
-                    output_loading_info=True,
-                    **_at(self._revision),
-                )
-            except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
-                raise ModelError(f"model '{self.name}' cannot be loaded: {_first_line(error)}") from error
-        if missing := sorted(loading["missing_keys"]):  # transformers fills them with random numbers and goes on
-            raise ModelError(
-                f"model '{self.name}' cannot be loaded: its files lack {len(missing)} weights, such as {missing[0]}."
-            )
-        return model.to(self._device).eval().requires_grad_(False)
+        return self._load_as(AutoModelForCausalLM)
 
 
-class _Extractive(_Other):
+class _Extractive(_Readable):
     """A model that answers questions with spans of a text; its weights are loaded when the first passage comes."""
-
-    @property
-    def remarks(self) -> list[str]:
-        return self._highlighter.remarks if "_highlighter" in self.__dict__ else []
-
-    @property
-    def tokens_computed(self) -> int:
-        return self._highlighter.tokens_computed if "_highlighter" in self.__dict__ else 0
 
     def highlight(self, passages: Sequence[Passage], skip: Callable[[int], bool]) -> Iterator[Highlightings]:
         yield from self._highlighter.highlight(passages, skip)
@@ -217,6 +321,23 @@ class _Extractive(_Other):
         )
         budget = {"batch_tokens": self._batch_tokens} if self._given.text("batch_tokens", "") else {}
         return Highlighter(model, tokenizer, **budget)
+
+
+def _random_seed(text: str, shown: str) -> int | None:
+    """The seed in weights=random:SEED (random alone: 0); None for weights=given."""
+    word, _, seed = text.partition(":")
+    if text == "given":
+        return None
+    if word != "random" or not (seed or "0").isdecimal():
+        raise UsageError(f"model argument weights={text} is not possible for {shown}.", hint="Use random or random:7 .")
+    return int(seed or 0)
+
+
+def _is_masked(config: Any) -> bool:
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
+
+    own = MODEL_FOR_MASKED_LM_MAPPING_NAMES.get(config.model_type)
+    return own is not None and own in (config.architectures or []) and not config.is_encoder_decoder
 
 
 def _is_extractive(config: Any) -> bool:

@@ -1,5 +1,5 @@
-"""Models without a network, for tests, demonstrations and fault drills: mock/uniform, mock/oracle, mock/flaky,
-mock/garbage.
+"""Models without a network, for tests, demonstrations and fault drills: mock/uniform, mock/oracle, mock/parrot,
+mock/flaky, mock/garbage.
 
 Belongs here: behaviour that is easy to predict. Does not belong here: anything a result about a real model could rest
 on.
@@ -7,15 +7,37 @@ on.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import random
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from gnomon.asks import Ask, Completion, Failed, Highlighted, Passage, Prompt, Scored, Span
+from gnomon.asks import (
+    Ask,
+    Completion,
+    Failed,
+    Highlighted,
+    Passage,
+    Prompt,
+    Reading,
+    Scored,
+    Span,
+    StateLayout,
+    States,
+)
 from gnomon.errors import UsageError
-from gnomon.models._model import Answers, Arguments, Best, Completions, Highlightings, Model, ModelName
+from gnomon.models._model import (
+    Answers,
+    Arguments,
+    Best,
+    Completions,
+    Highlightings,
+    Model,
+    ModelName,
+    Representations,
+)
 from gnomon.registry import did_you_mean
 
 _BATCH = 512
@@ -84,14 +106,71 @@ def _written(text: str, prompt: Prompt) -> Completion:
     return Completion(text[: words[prompt.decoding.max_tokens - 1].end()], prompt.decoding.max_tokens, "length")
 
 
-class Oracle(_Able):
-    """Is told the right answers beforehand: gives each probability 0.9, writes it, highlights it."""
+_WIDTH = 16
 
-    def __init__(self) -> None:
-        super().__init__("mock/oracle")
+
+class _Inside:
+    """States that are made up: what is true, and what a text says on its surface, along fixed directions.
+
+    A subclass gives the strength of both at layer 2; layer 1 holds half of it, layer 0 none.
+    """
+
+    name: str
+    truth = 0.0
+    surface = 0.0
+
+    def layout(self) -> StateLayout:
+        return StateLayout(("0", "1", "2"), _WIDTH, "float32", f"made up by {self.name}, v1")
+
+    def represent(self, readings: Sequence[Reading], skip: Callable[[int], bool]) -> Iterator[Representations]:
+        for wanted in _batches(len(readings), skip):
+            yield [(index, self._inside(index, readings[index])) for index in wanted]
+
+    def _right(self, index: int) -> int:
+        raise NotImplementedError
+
+    def _inside(self, index: int, reading: Reading) -> States | Failed:
+        import numpy as np
+
+        right, said = self._right(index), _said(reading)
+        values = np.zeros((len(reading.answers), 3, _WIDTH), dtype=np.float32)
+        for number, answer in enumerate(reading.answers):
+            noise = np.random.default_rng(_digest(reading.question, answer)).normal(size=(3, _WIDTH)) / 2
+            noise += np.random.default_rng(_digest(reading.question)).normal(size=(3, _WIDTH))
+            values[number] = noise + 3 * np.random.default_rng(_digest(answer)).normal(size=_WIDTH)
+            values[number, :, 0] += np.array([0, 0.5, 1]) * self.truth * (1 if number == right else -1)
+            values[number, :, 1] += np.array([0, 0.5, 1]) * self.surface * (1 if number == said else -1)
+        words = tuple(len(f"{reading.question} {answer} {reading.after}".split()) for answer in reading.answers)
+        return States(values, words)
+
+
+def _said(reading: Reading) -> int:
+    """The answer that a text points to on its surface: a planted word, an opinion, else a coin of its own."""
+    for number, word in enumerate(("Banana", "Shed")):
+        if word in reading.question:
+            return number
+    opinion = reading.question.rpartition("Alice thinks")[2] if "Alice thinks" in reading.question else ""
+    named = [opinion.rfind(answer) for answer in reading.answers]
+    if opinion and max(named) >= 0:
+        return named.index(max(named))
+    return _digest(reading.question) % len(reading.answers)
+
+
+def _digest(*texts: str) -> int:
+    return int.from_bytes(hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).digest()[:4], "big")
+
+
+class Oracle(_Inside, _Able):
+    """Is told the right answers beforehand: gives each probability 0.9, writes it, highlights it, and holds it in its
+    states."""
+
+    truth = 4.0
+
+    def __init__(self, name: str = "mock/oracle") -> None:
+        super().__init__(name)
         self._best: list[Best] = []
 
-    def tell(self, asks: Sequence[Ask | Prompt | Passage], best: Sequence[Best]) -> None:
+    def tell(self, asks: Sequence[Ask | Prompt | Passage | Reading], best: Sequence[Best]) -> None:
         self._best = list(best)
 
     def _told(self, index: int, kind: type, otherwise: Any) -> Any:
@@ -100,6 +179,10 @@ class Oracle(_Able):
         if not isinstance(best, kind):
             raise TypeError(f"{self.name} was told {best!r} of ask {index}, where {kind.__name__} is due")
         return best
+
+    def _right(self, index: int) -> int:
+        found: int = self._told(index, int, 0)
+        return found
 
     def _answer(self, index: int, ask: Ask) -> Scored | Failed:
         others = max(1, len(ask.continuations) - 1)
@@ -113,6 +196,20 @@ class Oracle(_Able):
     def _mark(self, index: int, passage: Passage) -> Highlighted | Failed:
         spans = tuple(Span(start, end, 0.9) for start, end in self._told(index, tuple, ()))
         return Highlighted(spans, none=0.1 if spans else 0.9)
+
+
+class Parrot(Oracle):
+    """Holds in its states, above all, what a text says on its surface, the truth only faintly; its own answers are a
+    coin."""
+
+    truth = 0.7
+    surface = 5.0
+
+    def __init__(self) -> None:
+        super().__init__("mock/parrot")
+
+    def _answer(self, index: int, ask: Ask) -> Scored | Failed:
+        return Uniform._answer(self, index, ask)
 
 
 class Flaky(_Able):
@@ -139,7 +236,22 @@ class Flaky(_Able):
 
 class Garbage(_Able):
     """Answers with what no model should give: NaN, probabilities above one, too few numbers, infinities, texts that are
-    none, spans outside of the passage."""
+    none, spans outside of the passage, states of other shapes."""
+
+    def layout(self) -> StateLayout:
+        return StateLayout(("0", "1"), 4, "float32", "garbage")
+
+    def represent(self, readings: Sequence[Reading], skip: Callable[[int], bool]) -> Iterator[Representations]:
+        import numpy as np
+
+        for wanted in _batches(len(readings), skip):
+            found: list[Any] = []
+            for index in wanted:
+                n = len(readings[index].answers)
+                shapes = [(n, 2, 4), (n, 2, 3), (n + 1, 2, 4), (n, 2, 4)]
+                values = np.full(shapes[index % 4], [np.nan, 0, 0, np.inf][index % 4], dtype=np.float32)
+                found.append((index, None if index % 5 == 4 else States(values, (1,) * n)))
+            yield found
 
     def _answer(self, index: int, ask: Ask) -> Scored | Failed:
         n = len(ask.continuations)
@@ -160,11 +272,11 @@ class Garbage(_Able):
         return found
 
 
-_KINDS = ("uniform", "oracle", "flaky", "garbage")
+_KINDS = ("uniform", "oracle", "parrot", "flaky", "garbage")
 
 
 def provider(name: ModelName, arguments: Mapping[str, str]) -> Model:
-    """`mock/uniform`, `mock/oracle`, `mock/flaky` (rate, seed) or `mock/garbage`."""
+    """`mock/uniform`, `mock/oracle`, `mock/parrot`, `mock/flaky` (rate, seed) or `mock/garbage`."""
     given = Arguments(arguments, ("rate", "seed") if name.rest == "flaky" else (), f"mock/{name.rest}")
     if name.settings:
         raise UsageError(f"mock models have no settings; got '@{','.join(name.settings)}'.")
@@ -173,6 +285,8 @@ def provider(name: ModelName, arguments: Mapping[str, str]) -> Model:
             return Uniform()
         case "oracle":
             return Oracle()
+        case "parrot":
+            return Parrot()
         case "flaky":
             seed = given.whole("seed", -1, -1, 2**31)
             return Flaky(given.number("rate", 0.1, 0, 1), None if seed < 0 else seed)

@@ -46,7 +46,7 @@ class AnswerCache:
             self._connection = self._open()
 
     @staticmethod
-    def key(model: str, ask: Asking) -> str:
+    def key(model: str, ask: Asking | Reading) -> str:
         """The key of `ask` under the model's fingerprint: no two models share one.
 
         >>> ask = Ask("2 + 2 =", (" 4",))

@@ -31,7 +31,7 @@ class Unit:
     """One row of the journal to be: its id, what is asked, and how its answers become a record."""
 
     id: str
-    asks: tuple[Asking, ...]
+    asks: tuple[Asking | Reading, ...]
     finish: Callable[[Sequence[Answer], str], Record]
     input: str = field(default="")
 
@@ -41,7 +41,7 @@ class Unit:
             object.__setattr__(self, "input", hashlib.sha256(text.encode()).hexdigest()[:16])
 
 
-def _given(ask: Asking) -> list[Any]:
+def _given(ask: Asking | Reading) -> list[Any]:
     """All that a model is given with `ask`."""
     match ask:
         case Ask():
@@ -96,7 +96,7 @@ class _Work:
 
     def __init__(self, units: Sequence[Unit], journal: Journal, cache: AnswerCache | None, fingerprint: str) -> None:
         self._units, self._journal, self._cache, self._fingerprint = units, journal, cache, fingerprint
-        self.asks: list[Asking] = []
+        self.asks: list[Asking | Reading] = []
         self._owner: list[int] = []
         self._first: list[int] = []
         self.open: set[int] = set()
@@ -146,7 +146,7 @@ class _Work:
             self.done += len(records)
 
 
-def _checked(ask: Asking, answer: Answer) -> Answer:
+def _checked(ask: Asking | Reading, answer: Answer) -> Answer:
     """`answer`, or a failure that says in what way it is none to `ask`."""
     match ask, answer:
         case _, Failed():

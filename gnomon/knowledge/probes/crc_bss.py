@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -10,6 +10,9 @@ from gnomon.errors import NotIdentifiedError
 from gnomon.knowledge._linear import LinearProbe, oriented
 from gnomon.knowledge._probe import Floats, Pairs
 from gnomon.stats import stream
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["CRCBSS", "bimodality", "probe"]
 
@@ -62,7 +65,7 @@ class CRCBSS(LinearProbe):
             fine = torch.isfinite(loss)
             if not fine.any():
                 break
-            loss[fine].sum().backward()  # type: ignore[no-untyped-call]
+            loss[fine].sum().backward()
             optimiser.step()
             with torch.no_grad():
                 theta /= theta.norm(dim=0, keepdim=True)
@@ -77,12 +80,12 @@ class CRCBSS(LinearProbe):
         self._set(oriented(theta.detach().numpy()[:, best]), Z)
 
 
-def bimodality(s, weight):  # type: ignore[no-untyped-def]
+def bimodality(s: Tensor, weight: Tensor) -> Tensor:
     """[Var(s | s < 0) + Var(s | s >= 0)] / Var(s) of projections (n, starts) under weights (n,); infinite where a half
     is empty."""
     import torch
 
-    def variance(share):  # type: ignore[no-untyped-def]
+    def variance(share: Tensor) -> tuple[Tensor, Tensor]:
         total = share.sum(0)
         safe = total.clamp_min(1e-300)
         mean = (share * s).sum(0) / safe

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
+
 from gnomon.knowledge._linear import LinearProbe
 from gnomon.knowledge._probe import Floats, Pairs
 from gnomon.stats import stream
@@ -29,7 +31,7 @@ class RandomDirection(LinearProbe):
 
     def _learn(self, Z: Floats, pairs: Pairs) -> None:
         theta = stream(self.seed, "random direction").normal(size=Z.shape[2])
-        self._set(theta / (theta @ theta) ** 0.5, Z)
+        self._set(theta / np.linalg.norm(theta), Z)
 
 
 probe = RandomDirection

@@ -1,0 +1,84 @@
+"""Where a network's states are: its blocks, taken by hooks at wanted positions.
+
+Belongs here: finding blocks, hooks, and finite checks. Does not belong here: texts (`_reader_text.py`) or batches
+(`_reader.py`).
+
+State k is what block k gives ("0" is what the first block is given), and the last is what leaves the stack after its
+final norm, exactly as transformers' `output_hidden_states` numbers them. Only the wanted positions are kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gnomon.asks import Failed, StateLayout, States
+from gnomon.errors import ModelError
+
+__all__ = ["Taken", "blocks_of", "checked", "taking"]
+
+
+def blocks_of(stack: Any, count: int, shown: str) -> Sequence[Any]:
+    """The `count` blocks of a stack of layers; raises ModelError for a network that is no such stack."""
+    for module in stack.modules():
+        if isinstance(module, torch.nn.ModuleList) and len(module) == count:
+            return list(module)
+    raise ModelError(
+        f"the states of '{shown}' cannot be read: its {type(stack).__name__} has no list of {count} blocks.",
+        hint="Use a transformer whose layers follow one another.",
+    )
+
+
+class Taken:
+    """States of the wanted positions, block by block."""
+
+    def __init__(self) -> None:
+        self.parts: list[Tensor] = []
+        self.rows: Tensor | None = None
+        self.columns: Tensor | None = None
+
+    def want(self, rows: Sequence[int], columns: Sequence[int], device: Any) -> None:
+        """Which positions of the next pass are kept."""
+        self.parts = []
+        self.rows = torch.tensor(rows, device=device, dtype=torch.long)
+        self.columns = torch.tensor(columns, device=device, dtype=torch.long)
+
+    def take(self, hidden: Tensor) -> None:
+        self.parts.append(hidden[self.rows, self.columns].float().cpu())
+
+    def states(self) -> NDArray[np.float32]:
+        """(positions, layers, width)."""
+        return np.asarray(torch.stack(self.parts, dim=1).numpy(), dtype=np.float32)
+
+
+@contextlib.contextmanager
+def taking(blocks: Sequence[Any]) -> Iterator[Taken]:
+    """While this is open, what each block is given is taken; the caller adds what leaves the stack."""
+    taken = Taken()
+
+    def before(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        taken.take(args[0] if args else kwargs["hidden_states"])
+
+    handles = [block.register_forward_pre_hook(before, with_kwargs=True) for block in blocks]
+    try:
+        yield taken
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def checked(values: NDArray[np.float32], layout: StateLayout, tokens: Sequence[int], truncated: int) -> States | Failed:
+    """States (answers, layers, width), or a failure that names the first layer that is not finite."""
+    if np.isfinite(values).all():
+        return States(values, tuple(tokens), truncated)
+    bad = ~np.isfinite(values).all(axis=2)
+    answer = int(np.argwhere(bad)[0][0])
+    first = layout.layers[int(np.flatnonzero(bad[answer])[0])]
+    hint = "use -M dtype=bfloat16 or float32" if layout.dtype == "float16" else "the weights or the text are at fault"
+    return Failed(f"a state of answer {answer + 1} at layer {first} is not finite ({layout.dtype}): {hint}")
