@@ -12,7 +12,7 @@ from gnomon.tasks._contrast import (
     split_by_group,
 )
 from gnomon.tasks._data import TASK_ARGUMENTS, WRITING_ARGUMENTS, TaskData, load_task
-from gnomon.tasks._sources import EMBEDDED, Folder, Hub, Source, SourceFinder, csv_rows, hub_rows
+from gnomon.tasks._sources import EMBEDDED, Folder, Hub, Source, SourceFinder, csv_rows, hub_rows, json_rows, line_rows
 from gnomon.tasks._task import Item, Kind, Metric, Protocol, ShotLimit, Task, one_ask, registry, task_named
 
 __all__ = [
@@ -37,6 +37,8 @@ __all__ = [
     "csv_rows",
     "hidden_supervision",
     "hub_rows",
+    "json_rows",
+    "line_rows",
     "load_task",
     "one_ask",
     "registry",

@@ -154,15 +154,21 @@ def load_task(name: str, arguments: Mapping[str, str] | None = None) -> TaskData
     """
     task = task_named(name)
     given = dict(arguments or {})
+    prompts_notes: list[str] = []
+    if task.promptsource and "promptsource" in given:
+        from gnomon.tasks._promptsource import with_templates
+
+        task, prompts_notes = with_templates(task, given["promptsource"])
     writes = any(protocol.ability == "generate" for protocol in task.protocols.values())
-    own = (*(WRITING_ARGUMENTS if writes else ()), *task.options)
+    prompts = ("promptsource",) if task.promptsource else ()
+    own = (*(WRITING_ARGUMENTS if writes else ()), *prompts, *task.options)
     known = (*TASK_ARGUMENTS, *own)
     for key in given:
         if key not in known:
             hint = " ".join(filter(None, [did_you_mean(key, known), f"Known: {', '.join(known)}."]))
             raise UsageError(f"task argument '{key}' is not known to {name}.", hint=hint)
     counts = _one_of("counts", given.get("counts", "release"), ("release", "any"), task.name)
-    subsets = _names("subset", given.get("subsets"), task.subsets, task.subsets, task.name)
+    subsets = _names("subset", given.get("subsets"), task.default_subsets or task.subsets, task.subsets, task.name)
     splits = _names("split", given.get("split"), task.default_splits or task.splits[:1], task.splits, task.name)
     shots_split, notes = _shots_split(task, given.get("shots_split"), splits)
     source = task.finder.find(name, given.get("data"))
@@ -173,7 +179,7 @@ def load_task(name: str, arguments: Mapping[str, str] | None = None) -> TaskData
         splits,
         shots_split,
         counts_free=counts == "any",
-        notes=notes,
+        notes=[*notes, *prompts_notes],
         options={key: given[key] for key in own if key in given},
     )
 

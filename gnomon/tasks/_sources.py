@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +18,19 @@ from typing import Any
 
 from gnomon.errors import DataError, UsageError
 
-__all__ = ["EMBEDDED", "Embedded", "Folder", "Hub", "MissingFile", "Source", "SourceFinder", "csv_rows", "hub_rows"]
+__all__ = [
+    "EMBEDDED",
+    "Embedded",
+    "Folder",
+    "Hub",
+    "MissingFile",
+    "Source",
+    "SourceFinder",
+    "csv_rows",
+    "hub_rows",
+    "json_rows",
+    "line_rows",
+]
 
 _SPOILED = re.compile("[\0\udc80-\udcff]")  # NUL, and what bytes that are no UTF-8 decode to
 
@@ -77,12 +90,15 @@ class SourceFinder:
         The pinned data set; None where there is none.
     embedded : bool
         Whether this package carries the data; then nothing else is looked for.
+    names : tuple of str
+        Other names that the folder may have under `GNOMON_DATA`.
     """
 
     fits: Callable[[Path], bool]
     layout: str
     hub: Hub | None = None
     embedded: bool = False
+    names: tuple[str, ...] = ()
 
     def find(self, task: str, data: str | None) -> Source:
         """The source to read, in this order: `data` (a folder), `GNOMON_DATA`, the hub.
@@ -102,7 +118,7 @@ class SourceFinder:
             if not self.fits(folder):
                 raise DataError(f"the folder '{data}' does not hold {task}'s release.", hint=f"Expected: {self.layout}")
             return Folder(folder)
-        for folder in candidates(task):
+        for folder in [path for name in (task, *self.names) for path in candidates(name)]:
             if self.fits(folder):
                 return Folder(folder)
         if self.hub is None:
@@ -124,7 +140,9 @@ def candidates(task: str) -> list[Path]:
     return [path for path in [base / task, *sorted(base.glob(f"*/{task}"))] if path.is_dir()]
 
 
-def csv_rows(path: Path, columns: int, header: Sequence[str] | None = None) -> Iterator[tuple[int, list[str]]]:
+def csv_rows(
+    path: Path, columns: int, header: Sequence[str] | None = None, *, mark: bool = False
+) -> Iterator[tuple[int, list[str]]]:
     """Rows of a CSV file with their record number from 1, header not counted. Cells are text as it stands: `None`
     stays `None`.
 
@@ -134,12 +152,14 @@ def csv_rows(path: Path, columns: int, header: Sequence[str] | None = None) -> I
         Cells that every row must have.
     header : sequence of str or None
         The first record must be exactly this; None: the file has no header.
+    mark : bool
+        Whether the release's file starts with a byte order mark, which is then left out.
 
     Raises DataError that names file and record for a missing or empty file, another header or number of cells, broken
     quoting, bytes that are not UTF-8, NUL, and a byte order mark: the release's files have none, and it would become
     part of the first cell.
     """
-    text = _text(path)
+    text = _text(path, mark)
     spoiled = _SPOILED.search(text) is not None
     first = 1 if header is None else 0  # the header is record 0
     number, line = first - 1, 0
@@ -165,7 +185,41 @@ def csv_rows(path: Path, columns: int, header: Sequence[str] | None = None) -> I
         ) from error
 
 
-def _text(path: Path) -> str:
+def json_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Rows of a file with one JSON object a line, numbered from 1.
+
+    Raises DataError that names file and line for a missing or empty file, what is no JSON object, and a missing or
+    empty cell of `columns`.
+    """
+    for number, line in line_rows(path):
+        where = f"{path}, line {number}"
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise DataError(f"{where} is no JSON: {error}.", hint="Get the file again.") from error
+        if not isinstance(row, dict):
+            raise DataError(f"{where} holds {type(row).__name__}, not an object.", hint="Get the file again.")
+        for column in columns:
+            if row.get(column) is None:
+                raise DataError(f"{where} lacks '{column}'; it has {', '.join(map(str, row))}.")
+        yield number, row
+
+
+def line_rows(path: Path) -> Iterator[tuple[int, str]]:
+    """Lines of a text file that are not empty, numbered from 1, without their ends.
+
+    Raises DataError for a missing or empty file, and for bytes that are no UTF-8.
+    """
+    for number, line in enumerate(_text(path).split("\n"), start=1):
+        if _SPOILED.search(line):
+            raise DataError(
+                f"{path}, line {number} holds a NUL or bytes that are not UTF-8.", hint="Get the file again."
+            )
+        if line.strip():
+            yield number, line.rstrip("\r")
+
+
+def _text(path: Path, mark: bool = False) -> str:
     """The file's text with its line ends; bytes that are not UTF-8 become lone surrogates, which `csv_rows` refuses."""
     try:
         data = path.read_bytes()
@@ -177,6 +231,8 @@ def _text(path: Path) -> str:
         raise DataError(f"{path} cannot be read: {error.strerror}.", hint=hint) from error
     if not data:
         raise DataError(f"{path} is empty.", hint="Get the file again.")
+    if mark:
+        data = data.removeprefix(b"\xef\xbb\xbf")
     if data.startswith(b"\xef\xbb\xbf"):
         raise DataError(
             f"{path} starts with a byte order mark before its first record, and the release's files do not.",

@@ -19,7 +19,7 @@ from gnomon.grading.choices import Choice, best
 from gnomon.registry import Registry, did_you_mean
 from gnomon.tasks._sources import Source, SourceFinder
 
-__all__ = ["Item", "Kind", "Metric", "Protocol", "ShotLimit", "Task", "one_ask", "registry", "task_named"]
+__all__ = ["Item", "Kind", "Metric", "Protocol", "ShotLimit", "Task", "group_name", "one_ask", "registry", "task_named"]
 
 Kind = Literal["choice", "mathematics", "programs", "spans"]
 
@@ -173,7 +173,11 @@ class Task:
     body : str
         The field that holds the text under judgement, to whose end a study may add words; "" where there is none.
     negations : mapping of subset to subset
-        Which subset negates the statements of which.
+        Which subset negates (or reverses) the statements of which.
+    default_subsets : tuple of str
+        Subsets that are taken where none is named; all of them where this is empty.
+    promptsource : str
+        Where promptsource keeps templates of this data set, such as "super_glue/boolq"; "" where it has none.
     examples : tuple of Item
         A few items written for this project, one of each shape; protocols are fingerprinted on them.
     """
@@ -200,6 +204,8 @@ class Task:
     options: Mapping[str, str] = field(default_factory=dict)
     body: str = ""
     negations: Mapping[str, str] = field(default_factory=dict)
+    default_subsets: tuple[str, ...] = ()
+    promptsource: str = ""
     name: str = ""
 
     def metric(self, subset: str) -> Metric:
@@ -218,6 +224,15 @@ class Task:
     def fingerprint(self, protocol: Protocol) -> str:
         """The hash of `protocol` on this task's own examples."""
         return protocol.fingerprint(self.examples)
+
+
+def group_name(text: str) -> str:
+    """A short name for rows that share `text`: 16 hex digits of its hash.
+
+    >>> group_name("a passage")
+    '6221239270e78eed'
+    """
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 registry = Registry(kind="task", package="gnomon.tasks", attribute="task", group="gnomon.tasks")

@@ -40,6 +40,23 @@ def _read(source: Source, split: str, subset: str) -> list[Item]:
     return [item for item in _items() if item.subset == subset]
 
 
+def _worded(statement: str, question: str, yes_no: bool) -> Protocol:
+    """A template: how a statement is judged, and how a question is asked; a statement's answers may be no and yes."""
+
+    def parts(item: Item) -> tuple[str, tuple[str, ...]]:
+        if item.subset.endswith("-statements"):
+            said = ("no", "yes") if yes_no else item.choices
+            return statement.format(text=item.fields["text"]), tuple(f" {one}" for one in said)
+        return question.format(text=item.fields["text"]), tuple(f" {choice}" for choice in item.choices)
+
+    def ask(item: Item, shots: Sequence[Item]) -> tuple[Ask, ...]:
+        examples = "".join(f"{text}{said[shot.answer]}\n\n" for shot in shots for text, said in [parts(shot)])
+        text, said = parts(item)
+        return (Ask(examples + text, said),)
+
+    return Protocol(version=1, about="Another wording of the same.", ask=ask)
+
+
 def _prompt(item: Item) -> tuple[str, tuple[str, ...]]:
     """A statement is judged true or false; a question is completed with each option's own words (no letters)."""
     if item.subset.endswith("-statements"):
@@ -73,7 +90,10 @@ task = Task(
             about="Statements are judged true or false; questions are completed with each option's words.",
             ask=_ask,
         ),
+        "claim": _worded("Is the following claim right?\n{text}\nAnswer:", "Please answer.\n{text}\nThe answer:", True),
+        "statement": _worded("{text} This statement is", "{text} It is", False),
     },
+    body="text",
     rollups={
         "form": lambda item: item.subset.rsplit("-", 1)[1],
         "family": lambda item: item.subset.rsplit("-", 1)[0],
