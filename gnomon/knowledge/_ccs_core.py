@@ -16,6 +16,7 @@ __all__ = ["Objective", "adamw", "lbfgs"]
 
 _ARMIJO = 1e-4
 _HISTORY = 10
+_PATIENCE, _STALLED = 10, (2e-5, 0.02)
 
 
 @dataclass
@@ -79,15 +80,19 @@ def adamw(objective: Objective, theta: Tensor, *, epochs: int, learning_rate: fl
 def lbfgs(objective: Objective, theta: Tensor, *, iterations: int, tolerance: float) -> Tensor:
     """Limited-memory BFGS with backtracking, every problem and restart at its own pace.
 
-    A restart is done when its gradient's largest entry is below `tolerance`, or no step lowers its loss; problems whose
-    restarts are all done drop out of the batch.
+    A restart is done when its gradient's largest entry is below `tolerance`, when no step lowers its loss, or when ten
+    iterations together lowered it by less than 0.00002 and two hundredths; problems whose restarts are all done
+    drop out of the batch.
     """
     result = theta.clone()
     alive = torch.arange(len(theta))
     state = _State.start(objective, theta)
-    for _ in range(iterations):
+    for number in range(iterations):
         state.step()
         state.active &= state.gradient.abs().amax(1) > tolerance
+        if number % _PATIENCE == _PATIENCE - 1:
+            state.active &= state.before - state.loss > _STALLED[0] + _STALLED[1] * state.loss
+            state.before = state.loss.clone()
         open_ = state.active.any(1)
         if not open_.any():
             break
@@ -108,13 +113,14 @@ class _State:
     loss: Tensor
     gradient: Tensor
     active: Tensor
+    before: Tensor
     steps: list[Tensor]
     turns: list[Tensor]
 
     @classmethod
     def start(cls, objective: Objective, theta: Tensor) -> _State:
         loss, gradient = objective(theta)
-        return cls(objective, theta.clone(), loss, gradient, torch.isfinite(loss), [], [])
+        return cls(objective, theta.clone(), loss, gradient, torch.isfinite(loss), loss.clone(), [], [])
 
     def of(self, index: Tensor) -> _State:
         return _State(
@@ -123,6 +129,7 @@ class _State:
             self.loss[index],
             self.gradient[index],
             self.active[index],
+            self.before[index],
             [one[index] for one in self.steps],
             [one[index] for one in self.turns],
         )

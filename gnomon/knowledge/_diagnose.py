@@ -190,6 +190,7 @@ def _check(
         test, ccs = rows.test, found.fitted["ccs"].probe
         found.restarts = restart_table(ccs, X[test], rows.y[test], rows.templates[test])
     names = found.label_free() + [name for name in ("logistic",) if name in found.fitted]
+    progress("examining", 0, len(names))
     for number, name in enumerate(names):
         checked = found.checked.setdefault(name, Checked())
         if name in found.label_free():

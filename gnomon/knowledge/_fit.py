@@ -91,6 +91,7 @@ def fit_grid(
     grid = Grid()
     total = len(layers) * len(methods)
     done = 0
+    progress(0, total)
     for some in _chunks(rows, load, layers):
         kept = {layer: X for layer, X in some.items() if informative(X[rows.train], rows.templates[rows.train])}
         grid.skipped += [layer for layer in some if layer not in kept]

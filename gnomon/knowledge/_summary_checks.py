@@ -94,7 +94,7 @@ def _refits(found: Computed, suffix: str) -> Iterator[Table]:
     ccs = found.checked.get("ccs")
     caption = ""
     if ccs is not None and ccs.loss is not None and ccs.shuffled_loss is not None:
-        caption = f"CCS loss on pairs {ccs.loss:.4f}, on shuffled pairs {ccs.shuffled_loss:.4f}."
+        caption = f"CCS loss on pairs {ccs.loss:.2g}, on shuffled pairs {ccs.shuffled_loss:.2g}."
     if rows:
         yield Table(
             title=f"Controls{suffix}",

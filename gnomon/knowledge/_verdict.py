@@ -175,7 +175,7 @@ def _shuffled(evidence: Evidence) -> Condition:
     name = "loss below that of shuffled pairs"
     if evidence.loss is None or evidence.shuffled_loss is None:
         return Condition(name=name, value="", bar="", passed=None)
-    value, bar = f"{evidence.loss:.4f}", f"below {evidence.shuffled_loss:.4f}"
+    value, bar = f"{evidence.loss:.2g}", f"below {evidence.shuffled_loss:.2g}"
     return Condition(name=name, value=value, bar=bar, passed=evidence.loss < evidence.shuffled_loss)
 
 

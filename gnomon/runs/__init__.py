@@ -8,6 +8,9 @@
                 report.html     the same, to look at
                 log.txt         what happened, with times
 
+What models were paid for is kept beside the runs and shared by all of them: answers (`AnswerCache`) and hidden states
+(`StateStore`), both in the cache folder, where everything can be made again.
+
 Belongs here: the room's public names. Does not belong here: what a unit means (the questions).
 """
 

@@ -164,13 +164,9 @@ def _unpacked(value: Any) -> Kept:
         logprobs, tokens, truncated = value
         return Scored(tuple(map(float, logprobs)), tuple(map(int, tokens)), int(truncated))
     if "text" in value:
-        if not isinstance(value["text"], str):
+        text, finish = value["text"], value["finish"]
+        if not isinstance(text, str) or finish not in ("stop", "length"):
             raise TypeError("a text that is none")
-        return Completion(
-            value["text"],
-            int(value["tokens"]),
-            "length" if value["finish"] == "length" else "stop",
-            int(value["cut"]),
-        )
+        return Completion(text, int(value["tokens"]), finish, int(value["cut"]))
     spans = tuple(Span(int(start), int(end), float(probability)) for start, end, probability in value["spans"])
     return Highlighted(spans, float(value["none"]), int(value["windows"]))

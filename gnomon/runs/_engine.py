@@ -178,7 +178,7 @@ def _no_scores(continuations: Sequence[str], answer: Scored) -> str:
 def _no_text(answer: Completion) -> str:
     if not isinstance(answer.text, str):
         return f"{type(answer.text).__name__} in place of text"
-    if answer.tokens < 0:
+    if not isinstance(answer.tokens, int) or answer.tokens < 0:
         return f"{answer.tokens} tokens"
     if answer.finish not in ("stop", "length"):
         return f"{answer.finish!r} as the way that the text ended"

@@ -321,23 +321,17 @@ class StateStore:
         if len(data) < size:
             return
         held = self._files.held()  # asked after the index was read: layers are written first
-        lost: set[bytes] = set()
-        broken = 0
+        gone = 0
         for row, at in enumerate(range(0, len(data) - size + 1, size), start=self._count):
             entry = data[at : at + size]
             key = entry[:KEY]
-            if not _sealed(entry):
-                broken += 1
+            if not _sealed(entry) or (row >= held and key != STRUCK):
+                gone += 1
                 self._dead.add(row)
-            elif key == STRUCK:
-                continue
-            elif row >= held:
-                lost.add(key)
-                self._dead.add(row)
-            else:
+            elif key != STRUCK:
                 self._row[key] = row
         self._count += len(data) // size
-        if gone := broken + len(lost - self._row.keys()):
+        if gone:
             self.remarks.append(
                 f"{self.path}: states of {gone:,} texts are cut off or their entry is damaged; they are computed again."
             )

@@ -243,6 +243,6 @@ def task_named(name: str) -> Task:
 
     >>> task_named("mmul")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    gnomon.errors.UsageError: no task is named 'mmul'. Did you mean 'mmlu'? Known: apps, ...
+    gnomon.errors.UsageError: no task is named 'mmul'. Did you mean 'mmlu'? Known: ag_news, ...
     """
     return dataclasses.replace(cast(Task, registry.load(name)), name=name)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gnomon import evaluate
-from gnomon.asks import Ask, Completion, Decoding, Highlighted, Passage, Prompt, Scored, Span
+from gnomon.asks import Ask, Completion, Decoding, Highlighted, Passage, Prompt, Reading, Scored, Span
 from gnomon.runs import AnswerCache
 
 ASK = Ask("2 + 2 =", (" 4", " 5"))
@@ -237,6 +237,23 @@ def test_every_part_of_a_passage_is_in_its_key():
     assert all(one != two for one, two in combinations(keys, 2))
 
 
+def test_every_part_of_a_reading_is_in_its_key_and_no_ask_shares_it():
+    asks = [
+        Reading("a", ("b", "c"), "d"),
+        Reading("a ", ("b", "c"), "d"),
+        Reading("a", ("c", "b"), "d"),
+        Reading("a", ("b",), "d"),
+        Reading("a", ("b", "c", "d")),
+        Reading("a", ("bc",), "d"),
+        Reading("d", ("b", "c"), "a"),
+        Ask("a", ("b", "c")),
+        Ask("a", ("b", "c", "d")),
+        Passage("a", "d"),
+    ]
+    keys = [AnswerCache.key(model, ask) for model in ("a", "b") for ask in asks]
+    assert all(one != two for one, two in combinations(keys, 2))
+
+
 def greedy_alike(ask):
     """What may differ between two asks with the same answer, made equal."""
     if isinstance(ask, Prompt) and ask.decoding.temperature == 0:
@@ -247,7 +264,8 @@ def greedy_alike(ask):
 short = st.text(max_size=3)
 stops = st.lists(short, max_size=2).map(tuple)
 ways = st.builds(Decoding, st.integers(1, 3), st.sampled_from([0.0, 0.5, 1.0]), st.sampled_from([0.5, 1.0]), stops)
-anything = st.one_of(asks, st.builds(Prompt, short, ways, st.integers(0, 2)), st.builds(Passage, short, short))
+fills = st.builds(Reading, short, stops, short)
+anything = st.one_of(asks, st.builds(Prompt, short, ways, st.integers(0, 2)), st.builds(Passage, short, short), fills)
 
 
 @given(st.tuples(short, anything), st.tuples(short, anything))
@@ -295,6 +313,7 @@ NO_ANSWERS = [
     '"text"',
     '{"text": null, "tokens": 1, "finish": "stop", "cut": 0}',
     '{"text": 7, "tokens": 1, "finish": "stop", "cut": 0}',
+    '{"text": "x", "tokens": 1, "finish": "eos", "cut": 0}',
 ]
 
 

@@ -6,7 +6,7 @@ from itertools import combinations
 
 import pytest
 
-from gnomon.asks import Ask, Completion, Decoding, Failed, Highlighted, Passage, Prompt, Scored, Span
+from gnomon.asks import Ask, Completion, Decoding, Failed, Highlighted, Passage, Prompt, Reading, Scored, Span
 from gnomon.runs import AnswerCache, Journal, Record, Unit, ask_all
 
 
@@ -168,6 +168,8 @@ def test_answers_of_a_half_done_unit_are_kept_in_the_cache(journal, tmp_path):
 
 PROMPT = Prompt("Once", Decoding(max_tokens=5, temperature=0.5, top_p=0.9, stop=(".",)), seed=3)
 PASSAGE = Passage("Which law?", "Delaware law governs.")
+BLANK = Reading("The sky is", ("blue", "green"), ".")
+FILLED = Scored((-0.5, -2.5), (1, 2), 3)
 WRITTEN = Completion("upon a time", 3, "length", 1)
 MARKED = Highlighted((Span(0, 12, 0.75),), 0.125, 2)
 
@@ -200,7 +202,7 @@ def answering(*answers, log=None):
     return respond
 
 
-@pytest.mark.parametrize(("ask", "answer"), [(PROMPT, WRITTEN), (PASSAGE, MARKED)])
+@pytest.mark.parametrize(("ask", "answer"), [(PROMPT, WRITTEN), (PASSAGE, MARKED), (BLANK, FILLED)])
 def test_text_and_spans_are_recorded_and_taken_from_the_cache_as_they_are(journal, tmp_path, ask, answer):
     cache = AnswerCache(tmp_path / "scores.sqlite")
     ask_all([unit_of(ask)], journal, answering(answer), fingerprint="m", cache=cache)
@@ -258,7 +260,13 @@ FAULTS = [
     (PASSAGE, Highlighted((), 1.5), "1.5 as the probability that there is no span"),
     (PASSAGE, Highlighted((), -0.1), "-0.1 as the probability that there is no span"),
     (PROMPT, Completion("x", -1), "-1 tokens"),
+    (PROMPT, Completion("x", None), "None tokens"),
     (PROMPT, Completion("x", 1, "eos"), "'eos' as the way that the text ended"),
+    (BLANK, Scored((-1.0,), (1,)), "1 log-probabilities for 2"),
+    (BLANK, Scored((-1.0, math.nan), (1, 1)), "nan as a log-probability"),
+    (BLANK, Scored((-1.0, 0.5), (1, 1)), "0.5 as a log-probability, which is above 0"),
+    (BLANK, WRITTEN, "Completion as the answer to Reading"),
+    (BLANK, MARKED, "Highlighted as the answer to Reading"),
 ]
 
 
@@ -301,6 +309,12 @@ def test_all_that_a_model_is_given_is_in_a_units_input():
         (Passage(PASSAGE.question, PASSAGE.context + " "),),
         (Passage(PASSAGE.question + PASSAGE.context, ""),),
         (Ask("Once", ()),),
+        (BLANK,),
+        (dataclasses.replace(BLANK, question="The sea is"),),
+        (dataclasses.replace(BLANK, answers=("green", "blue")),),
+        (dataclasses.replace(BLANK, answers=("bluegreen",)),),
+        (dataclasses.replace(BLANK, after=""),),
+        (Ask(BLANK.question, (*BLANK.answers, BLANK.after)),),
     ]
     inputs = [unit_of(*one).input for one in asks]
     assert all(one != two for one, two in combinations(inputs, 2))

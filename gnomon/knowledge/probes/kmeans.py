@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
 
 from gnomon.errors import NotIdentifiedError
 from gnomon.knowledge._linear import LinearProbe, oriented
@@ -40,7 +41,8 @@ class KMeansProbe(LinearProbe):
         if not np.ptp(differences, axis=0).any():
             raise NotIdentifiedError("all differences are equal, so there are no two clusters of them.")
         found = KMeans(n_clusters=2, n_init=self.starts, random_state=self.seed)
-        first, second = found.fit(differences, sample_weight=pairs.weight).cluster_centers_
+        with threadpool_limits(1):  # its threads and torch's get in each other's way; one is faster here
+            first, second = found.fit(differences, sample_weight=pairs.weight).cluster_centers_
         theta = oriented(first - second)
         self._set(theta, Z, bias=-float(theta @ (first + second)) / 2)
 
