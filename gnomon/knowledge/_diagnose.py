@@ -136,8 +136,7 @@ def compute(
     resolver = Resolver(rows, part.first, states, couples, settings.labels, settings.seed)
     for key, fitted in grid.fitted.items():
         if not fitted.probe.supervised:
-            sign = resolver.resolve(fitted, settings.sign)
-            grid.fitted[key] = fitted.turned(sign.sign, sign.source)
+            grid.fitted[key] = resolver.settle(fitted, settings.sign)
     found = Computed(part, rows, grid, layer, good.refused, good.equal, gives_probabilities=own is not None)
     _measure(found, settings, own, good.mask)
     _check(found, settings, prototypes, resolver, states, bare, own, progress)
@@ -194,7 +193,7 @@ def _check(
     for number, name in enumerate(names):
         checked = found.checked.setdefault(name, Checked())
         if name in found.label_free():
-            plain = _unturned(found.fitted[name])
+            plain = resolver.unsettled(found.fitted[name])
             checked.signs = {how: resolver.resolve(plain, how) for how in SIGNS}
             probe = found.fitted[name].probe
             checked.restarts_agree = near_best_agreement(probe, sides) if settings.stacked else None
@@ -211,11 +210,6 @@ def _check(
 
 def sides_of(rows: Rows, X: NDArray[Any]) -> Sides:
     return Sides(X, rows.y, rows.train, rows.templates, rows.items, rows.groups, rows.weight, rows.feature)
-
-
-def _unturned(fitted: Fitted) -> Fitted:
-    """The same with the sign that was learned, so that a way of resolving it starts from there."""
-    return fitted.turned(1, "arbitrary")
 
 
 def _agreement(found: Computed) -> Floats:

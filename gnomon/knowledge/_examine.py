@@ -18,6 +18,7 @@ from gnomon.blocks import Interval, Verdict
 from gnomon.errors import UsageError
 from gnomon.knowledge._controls import random_directions, restart_agreement, shuffled_pairs
 from gnomon.knowledge._measure import accuracy_interval, right
+from gnomon.knowledge._normalize import normalizer
 from gnomon.knowledge._probe import Probe
 from gnomon.knowledge._verdict import Evidence, Versus, judge
 from gnomon.stats import paired_cluster_bootstrap
@@ -228,9 +229,12 @@ def random_95(probe: Probe, sides: Sides, seed: int) -> float:
 
 
 def random_95_and_mean(probe: Probe, sides: Sides, seed: int) -> tuple[float, float]:
-    """Mean and 95th percentile of random directions, in the normalisation of `probe`."""
-    test = ~sides.train
-    Z = probe.normalizer_.transform(np.asarray(sides.X[test], dtype=np.float64), sides.templates[test])
+    """Mean and 95th percentile of random directions, under the probe's kind of normalisation by the training rows."""
+    train, test = sides.train, ~sides.train
+    scale = normalizer(probe.normalize).fit(
+        np.asarray(sides.X[train], dtype=np.float64), sides.templates[train], sides.weight[train]
+    )
+    Z = scale.transform(np.asarray(sides.X[test], dtype=np.float64), sides.templates[test])
     found = random_directions(Z[:, 0] - Z[:, 1], sides.y[test], seed=seed)
     return float(np.mean(found.best)), float(np.quantile(found.best, 0.95))
 

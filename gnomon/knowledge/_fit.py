@@ -42,15 +42,22 @@ class Fitted:
         """The probe of all templates, or of the first."""
         return next(iter(self.probes.values()))
 
-    def turned(self, sign: int, source: str) -> Fitted:
-        """The same with a resolved sign."""
-        turn = sign * self.probe.sign_
-        return Fitted(
-            self.method,
-            self.layer,
-            {name: probe.resolved(sign, source) for name, probe in self.probes.items()},
-            turn * self.decisions,
-            self.p if turn > 0 else 1 - self.p,
+    def turned(self, signs: Mapping[str, tuple[int, str]], templates: NDArray[Any]) -> Fitted:
+        """The same with resolved signs: (sign, source) by the names of `probes`; `templates` of the rows."""
+        probes = {name: probe.resolved(*signs[name]) for name, probe in self.probes.items()}
+        decisions, p = self.decisions.copy(), self.p.copy()
+        for name, probe in self.probes.items():
+            if probes[name].sign_ != probe.sign_:
+                rows = templates == name if name else np.ones(len(templates), dtype=bool)
+                decisions[rows], p[rows] = -decisions[rows], 1 - p[rows]
+        return Fitted(self.method, self.layer, probes, decisions, p)
+
+    def alone(self, template: str) -> Fitted:
+        """The same with the probe of one template for all rows."""
+        return (
+            self
+            if len(self.probes) == 1
+            else Fitted(self.method, self.layer, {template: self.probes[template]}, self.decisions, self.p)
         )
 
 

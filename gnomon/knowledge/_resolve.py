@@ -58,15 +58,27 @@ class Resolver:
     labels: int
     seed: int
 
-    def resolve(self, fitted: Fitted, how: str) -> Sign:
-        """The sign of `fitted` by one of the three ways."""
-        rows = self.rows
+    def settle(self, fitted: Fitted, how: str) -> Fitted:
+        """`fitted` with every one of its probes the way round that `how` says."""
+        signs = {name: self.resolve(fitted, how, name or self.first) for name in fitted.probes}
+        found = {name: (sign.sign, sign.source) for name, sign in signs.items()}
+        return fitted.turned(found, self.rows.templates)
+
+    def unsettled(self, fitted: Fitted) -> Fitted:
+        """`fitted` with the signs that were learned, so that a way of resolving them starts from there."""
+        return fitted.turned(dict.fromkeys(fitted.probes, (1, "arbitrary")), self.rows.templates)
+
+    def resolve(self, fitted: Fitted, how: str, template: str = "") -> Sign:
+        """The sign of the probe of `template` (by default the first) by one of the three ways."""
+        rows, name = self.rows, template or self.first
+        some = rows.templates == name if len(fitted.probes) > 1 else np.ones(len(rows), dtype=bool)
         if how == "few-labels":
-            mask = rows.train & (rows.templates == self.first)
+            mask = rows.train & (rows.templates == name)
             return few_labels(fitted.decisions[mask], rows.y[mask], k=min(self.labels, int(mask.sum())), seed=self.seed)
         if how == "oracle":
-            return oracle(fitted.decisions[rows.test], rows.y[rows.test])
-        return self._conjunction(fitted)
+            mask = rows.test & some
+            return oracle(fitted.decisions[mask], rows.y[mask])
+        return self._conjunction(fitted.alone(name))
 
     def _conjunction(self, fitted: Fitted) -> Sign:
         couples = self.couples

@@ -358,6 +358,8 @@ def _work(run: Run, study: Study, accept_errors: bool, cache: bool, progress: Pr
     states = read(study.model, tables, root, lambda done, total: progress("reading", done, total))
     bare: Read | None = None
     try:
+        for remark in states.store.remarks:
+            run.log(remark)
         run.log(f"{states.computed:,} readings computed, {states.reused:,} taken from the store")
         bare = _untrained(study, root, progress)
         own = own_answers(study.model, study.parts, journal, study.spec["model_fingerprint"], cache, progress)

@@ -106,7 +106,7 @@ def _written(text: str, prompt: Prompt) -> Completion:
     return Completion(text[: words[prompt.decoding.max_tokens - 1].end()], prompt.decoding.max_tokens, "length")
 
 
-_WIDTH = 16
+_WIDTH = 64
 
 
 class _Inside:
@@ -150,9 +150,9 @@ def _said(reading: Reading) -> int:
         if word in reading.question:
             return number
     opinion = reading.question.rpartition("Alice thinks")[2] if "Alice thinks" in reading.question else ""
-    named = [opinion.rfind(answer) for answer in reading.answers]
-    if opinion and max(named) >= 0:
-        return named.index(max(named))
+    named = [(opinion.find(answer), number) for number, answer in enumerate(reading.answers) if answer in opinion]
+    if named:
+        return min(named)[1]
     return _digest(reading.question) % len(reading.answers)
 
 
@@ -164,7 +164,7 @@ class Oracle(_Inside, _Able):
     """Is told the right answers beforehand: gives each probability 0.9, writes it, highlights it, and holds it in its
     states."""
 
-    truth = 4.0
+    truth = 2.2
 
     def __init__(self, name: str = "mock/oracle") -> None:
         super().__init__(name)
@@ -202,8 +202,8 @@ class Parrot(Oracle):
     """Holds in its states, above all, what a text says on its surface, the truth only faintly; its own answers are a
     coin."""
 
-    truth = 0.7
-    surface = 5.0
+    truth = 0.5
+    surface = 4.0
 
     def __init__(self) -> None:
         super().__init__("mock/parrot")
