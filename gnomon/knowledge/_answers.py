@@ -56,7 +56,7 @@ def own_answers(
     units = [_unit(name, rows, index, how) for name, rows in tables for index in range(len(rows))]
     if isinstance(model, Told):
         best = [1 - int(label) for _, rows in tables for label in rows.y]
-        model.tell([unit.asks[0] for unit in units], best)  # type: ignore[arg-type]
+        model.tell([unit.asks[0] for unit in units], best)
     answers = AnswerCache(cache_folder() / "scores.sqlite" if cache and not isinstance(model, Told) else None)
     try:
         ask_all(

@@ -130,9 +130,9 @@ def restart_agreement(probe: Probe, X: ArrayLike, templates: NDArray[Any]) -> fl
 def _each_restart(probe: Probe, X: ArrayLike, templates: NDArray[Any]) -> tuple[Floats, Floats, Floats]:
     """Decisions (n, restarts) of all finite restarts under the probe's sign, their losses, their cosines to the
     best."""
-    losses = np.asarray(probe.losses_).sum(axis=1)  # type: ignore[attr-defined]
+    losses = np.asarray(probe.losses_).sum(axis=1)
     fine = np.isfinite(losses)
-    thetas = np.asarray(probe.thetas_)[fine, :-1]  # type: ignore[attr-defined]
+    thetas = np.asarray(probe.thetas_)[fine, :-1]
     Z = probe.normalizer_.transform(np.asarray(X, dtype=np.float64), templates)
     decisions = probe.sign_ * ((Z[:, 0] - Z[:, 1]) @ thetas.T)
     best = thetas[int(np.argmin(losses[fine]))]

@@ -196,7 +196,7 @@ def consistency(fitted: Fitted, rows: Rows, X: Any) -> float:
     for name, probe in fitted.probes.items():
         mask = rows.test & (rows.templates == name if name else True)
         Z = probe.normalizer_.transform(np.asarray(X[mask], dtype=np.float64), rows.templates[mask])
-        plus, minus = expit(probe.side_logits(Z)).T  # type: ignore[attr-defined]
+        plus, minus = expit(probe.side_logits(Z)).T
         losses = np.square(plus + minus - 1) + np.square(np.minimum(plus, minus))
         total += float(losses @ rows.weight[mask])
         weight += float(rows.weight[mask].sum())

@@ -148,7 +148,7 @@ class ClusterNorm(Normalizer):
         mean, centres, means, norms = found
         middle = (X - mean).mean(axis=1)
         nearest = np.argmin(np.square(middle[:, None] - centres[None]).sum(axis=2), axis=1)
-        return (X - means[nearest]) / norms[:, None]
+        return np.asarray((X - means[nearest]) / norms[:, None], dtype=np.float64)
 
 
 def normalizer(name: str) -> Normalizer:

@@ -256,4 +256,4 @@ def _weights(weight: ArrayLike | None, n: int) -> Floats:
     array = np.asarray(weight, dtype=np.float64)
     if array.shape != (n,) or not np.isfinite(array).all() or (array < 0).any() or array.sum() <= 0:
         raise UsageError(f"sample_weight must be {n} numbers >= 0, not all 0; got an array of shape {array.shape}.")
-    return array * (n / array.sum())
+    return np.asarray(array * (n / array.sum()), dtype=np.float64)

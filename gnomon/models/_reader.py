@@ -92,8 +92,8 @@ class DecoderReader(_Batches):
                 lambda place: skip(order[place]),
                 lambda *given: self._forward(taken, *given),
             )
-            for found in walk:
-                for read, state in found:
+            for passed in walk:
+                for read, state in passed:
                     held.setdefault(order[read.ask], {})[read.continuation] = state
                 done = [one for one in self._finish(held, texts) if not skip(one[0])]
                 self.tokens_computed += self._scorer.tokens_computed - before

@@ -77,7 +77,7 @@ def checked(values: NDArray[np.float32], layout: StateLayout, tokens: Sequence[i
     """States (answers, layers, width), or a failure that names the first layer that is not finite."""
     if np.isfinite(values).all():
         return States(values, tuple(tokens), truncated)
-    bad = ~np.isfinite(values).all(axis=2)
+    bad = np.logical_not(np.isfinite(values).all(axis=2))
     answer = int(np.argwhere(bad)[0][0])
     first = layout.layers[int(np.flatnonzero(bad[answer])[0])]
     hint = "use -M dtype=bfloat16 or float32" if layout.dtype == "float16" else "the weights or the text are at fault"

@@ -215,7 +215,8 @@ class _Readable(_Other):
                     with torch.random.fork_rng(devices=[]):
                         torch.manual_seed(self._random)
                         kind = {} if dtype == "auto" else {"dtype": dtype}
-                        model, loading = family.from_config(self._config, **kind), {"missing_keys": []}
+                        model = family.from_config(self._config, **kind)
+                        loading: dict[str, Any] = {"missing_keys": []}
                 else:
                     model, loading = family.from_pretrained(
                         self._place, config=self._config, dtype=dtype, output_loading_info=True, **_at(self._revision)

@@ -71,7 +71,7 @@ def _file(task: Task, folder: Path) -> Path:
 def _templates(path: Path) -> list[Mapping[str, Any]]:
     import yaml
 
-    class Loader(yaml.SafeLoader):
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
         """Plain values, and the two tags of promptsource as plain mappings."""
 
     for tag in ("!Template", "!TemplateMetadata"):

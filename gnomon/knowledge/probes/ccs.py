@@ -120,14 +120,14 @@ class CCS(Probe):
     def side_logits(self, Z: Floats) -> Floats:
         """Logits of x+ and x- of normalised pairs: (n, 2)."""
         if self.hidden:
-            return self._network.logits(Z)
+            return np.asarray(self._network.logits(Z), dtype=np.float64)
         return np.asarray(Z @ self.theta_[:-1] + self.theta_[-1], dtype=np.float64)
 
     def _decide(self, Z: Floats) -> Floats:
         plus, minus = self.side_logits(Z).T
         high, low = np.maximum(plus, minus), np.minimum(plus, minus)
         half = expit(high) * expit(-low) * -np.expm1(low - high) / 2  # (sigmoid(high) - sigmoid(low)) / 2, never 0 - 0
-        return np.where(plus >= minus, half, -half)
+        return np.asarray(np.where(plus >= minus, half, -half), dtype=np.float64)
 
     def _probability(self, Z: Floats) -> Floats:
         return 0.5 + self._decide(Z)

@@ -65,7 +65,7 @@ class CRCBSS(LinearProbe):
             fine = torch.isfinite(loss)
             if not fine.any():
                 break
-            loss[fine].sum().backward()
+            loss[fine].sum().backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             with torch.no_grad():
                 theta /= theta.norm(dim=0, keepdim=True)

@@ -31,7 +31,7 @@ class RandomDirection(LinearProbe):
 
     def _learn(self, Z: Floats, pairs: Pairs) -> None:
         theta = stream(self.seed, "random direction").normal(size=Z.shape[2])
-        self._set(theta / np.linalg.norm(theta), Z)
+        self._set(np.asarray(theta / np.linalg.norm(theta), dtype=np.float64), Z)
 
 
 probe = RandomDirection

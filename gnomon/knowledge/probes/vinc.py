@@ -93,7 +93,7 @@ class VINC(LinearProbe):
         off = (concept - share @ concept) * share[:, None]
         basis, scale, _ = np.linalg.svd((rows - share @ rows).T @ off, full_matrices=False)
         basis = basis[:, scale > 1e-9 * max(1e-30, float(np.linalg.norm(rows) * np.linalg.norm(off)))]
-        return np.eye(Z.shape[2]) - basis @ basis.T
+        return np.asarray(np.eye(Z.shape[2]) - basis @ basis.T, dtype=np.float64)
 
 
 def _centroids(Z: Floats, item: NDArray[np.intp]) -> tuple[Floats, Floats]:
