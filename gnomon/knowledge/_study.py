@@ -7,6 +7,8 @@ Belongs here: the order of things. Does not belong here: which rows (`_plan.py`)
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -312,9 +314,9 @@ def _manifest(study: Study, command: str) -> Manifest:
         protocol={
             "name": f"contrast pairs, {settings.normalize}",
             "version": 1,
-            "hash": study.spec["rule"],
-            "about": f"{'one probe for all templates' if settings.stacked else 'one probe a template'}; sign by "
-            f"{settings.sign}; 60% of items to learn from, whole groups",
+            "hash": hashlib.sha256(json.dumps(study.spec["tasks"], sort_keys=True).encode()).hexdigest()[:12],
+            "about": f"{'one linear probe for all templates' if settings.stacked else 'one linear probe a template'}, "
+            f"sign by {settings.sign}, 60% of items to learn from, whole groups; states: {study.spec['rule']}",
             "shots": 0,
         },
         data={

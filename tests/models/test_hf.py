@@ -63,7 +63,7 @@ def test_a_folder_is_scored_as_its_model_says(kind, saved, tokenizer):
     folder = saved(kind)
     model = load_model(f"hf/{folder}")
     assert model.name == f"hf/{folder}"
-    assert abilities(model) == ["score", "generate"]
+    assert abilities(model) == ["score", "generate", "represent"]
     assert model.context_length == 512
     plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     got = score(model)
@@ -191,7 +191,7 @@ def test_an_id_that_is_not_on_this_machine_is_refused_without_the_network():
 
 def test_a_model_without_a_tokenizer_is_refused_before_its_weights_are_read(saved, monkeypatch):
     model = load_model(f"hf/{saved('llama', '')}")
-    monkeypatch.setattr(hf._Causal, "_load", lambda self: pytest.fail("the weights were read"))
+    monkeypatch.setattr(hf._Causal, "_load_as", lambda self, *given: pytest.fail("the weights were read"))
     for work in (lambda: score(model), lambda: model.count_tokens(["A"])):
         with pytest.raises(ModelError) as error:
             work()
@@ -241,20 +241,20 @@ def test_weights_that_lack_a_layer_are_refused(own_copy):
 
 
 @pytest.mark.parametrize(
-    "config",
+    ("config", "able"),
     [
-        BertConfig(architectures=["BertForMaskedLM"]),
-        BertConfig(architectures=["BertModel"]),
-        T5Config(architectures=["T5ForConditionalGeneration"]),
-        T5Config(),
-        ViTConfig(),
+        (BertConfig(architectures=["BertForMaskedLM"]), ["represent", "fill"]),
+        (BertConfig(architectures=["BertModel"]), ["represent"]),
+        (T5Config(architectures=["T5ForConditionalGeneration"]), ["represent"]),
+        (T5Config(), ["represent"]),
+        (ViTConfig(), []),
     ],
     ids=["bert", "bert, bare", "t5", "t5, unnamed", "vit"],
 )
-def test_other_families_are_described_and_refused_before_any_weight_is_read(config, tmp_path):
+def test_other_families_are_described_and_refused_before_any_weight_is_read(config, able, tmp_path):
     config.save_pretrained(tmp_path)  # there are no weights
     model = load_model(f"hf/{tmp_path}")
-    assert abilities(model) == []
+    assert abilities(model) == able
     assert len(model.fingerprint()) == 64
     assert model.facts()["layers"] == "12" or config.model_type == "t5"
     with pytest.raises(AbilityError) as error:
@@ -265,7 +265,7 @@ def test_other_families_are_described_and_refused_before_any_weight_is_read(conf
 def test_a_model_of_text_and_images_has_the_ability_of_its_text(tmp_path):
     """Where transformers itself gives such a class for causal language modelling, as for Gemma 3."""
     Gemma3Config(architectures=["Gemma3ForConditionalGeneration"]).save_pretrained(tmp_path)
-    assert abilities(load_model(f"hf/{tmp_path}")) == ["score", "generate"]
+    assert abilities(load_model(f"hf/{tmp_path}")) == ["score", "generate", "represent"]
 
 
 def test_an_encoder_that_calls_itself_a_causal_model_is_refused_when_it_is_loaded(saved):
@@ -423,8 +423,8 @@ def test_a_folder_writes_what_generate_writes(kind, saved, tokenizer):
 
 
 def test_the_weights_are_loaded_once_for_scores_and_texts(saved, monkeypatch):
-    loads, load = [], hf._Causal._load
-    monkeypatch.setattr(hf._Causal, "_load", lambda self: loads.append(1) or load(self))
+    loads, load = [], hf._Causal._load_as
+    monkeypatch.setattr(hf._Causal, "_load_as", lambda self, *given: loads.append(1) or load(self, *given))
     folder = saved("bloom")
     model, other = load_model(f"hf/{folder}"), load_model(f"hf/{folder}")
     texts = generate(model)
@@ -482,7 +482,7 @@ def test_chat_puts_prompts_through_the_template_and_leaves_scores_alone(own_copy
 
 def test_chat_without_a_template_is_refused_before_the_weights_are_read(saved, monkeypatch):
     model = load_model(f"hf/{saved()}", {"chat": "yes"})
-    monkeypatch.setattr(hf._Causal, "_load", lambda self: pytest.fail("the weights were read"))
+    monkeypatch.setattr(hf._Causal, "_load_as", lambda self, *given: pytest.fail("the weights were read"))
     with pytest.raises(ModelError) as error:
         generate(model)
     one_sentence(error, "has no chat template, as chat=yes asks", "leave out  -M chat")

@@ -20,12 +20,12 @@ def answers(model, asks=ASKS, skip=lambda index: False):
     return result
 
 
-@pytest.mark.parametrize("name", ["uniform", "oracle", "flaky", "garbage"])
+@pytest.mark.parametrize("name", ["uniform", "oracle", "parrot", "flaky", "garbage"])
 def test_every_mock_is_a_model_that_scores_each_ask_once(name):
     model = load_model(f"mock/{name}")
     assert isinstance(model, Model)
     assert isinstance(model, Scores)
-    assert isinstance(model, Told) == (name == "oracle")
+    assert isinstance(model, Told) == (name in ("oracle", "parrot"))
     assert model.name == f"mock/{name}"
     assert model.context_length is None
     assert model.facts()["provider"] == "mock"
@@ -37,9 +37,9 @@ def test_every_mock_is_a_model_that_scores_each_ask_once(name):
 
 
 def test_fingerprints_tell_mocks_apart_and_are_the_same_each_time():
-    names = ["uniform", "oracle", "flaky", "garbage"]
+    names = ["uniform", "oracle", "parrot", "flaky", "garbage"]
     prints = [load_model(f"mock/{name}").fingerprint() for name in names]
-    assert len(set(prints)) == 4
+    assert len(set(prints)) == 5
     assert prints == [load_model(f"mock/{name}").fingerprint() for name in names]
 
 
@@ -113,7 +113,8 @@ def highlighted(model, passages=PASSAGES, skip=lambda index: False):
 def test_uniform_scores_only_and_the_others_have_every_ability():
     assert abilities(load_model("mock/uniform")) == ["score"]
     for name in ("oracle", "flaky", "garbage"):
-        assert abilities(load_model(f"mock/{name}")) == ["score", "generate", "highlight"]
+        able = ["score", "generate", "highlight", *(["represent"] if name != "flaky" else [])]
+        assert abilities(load_model(f"mock/{name}")) == able
 
 
 @pytest.mark.parametrize("name", ["oracle", "flaky", "garbage"])
