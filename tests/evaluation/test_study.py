@@ -191,6 +191,7 @@ def test_cut_prompts_count_and_are_said(hashed, tmp_path):
 
 # what mocks must score -----------------------------------------------------------------------------------------------
 
+WORDED = ("ag_news", "boolq", "copa", "imdb", "piqa", "qnli", "rte", "sst2", "true_false", "truthfulqa")
 EVERY = [(task, name) for task in ("ethics", "facts", "mmlu") for name in task_named(task).protocols]
 
 
@@ -204,8 +205,19 @@ def arguments(task, small_release):
     }
 
 
-def test_the_list_of_choice_tasks_here_is_whole():
-    assert {task for task, _ in EVERY} == {name for name in registry.names() if task_named(name).kind == "choice"}
+def test_every_choice_task_is_answered_here_or_with_the_worded_tasks():
+    choice = {name for name in registry.names() if task_named(name).kind == "choice"}
+    assert {task for task, _ in EVERY} | set(WORDED) == choice
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("task", WORDED)
+def test_the_oracle_is_always_right_on_tasks_of_many_wordings(task, tmp_path, release):
+    folder = {"true_false": "true_false_statements"}.get(task, task)
+    asked = {"data": str(release("nlp") / folder)}
+    run = evaluate(task, "mock/oracle", limit=8, task_args=asked, runs_dir=tmp_path)
+    found = [one for one in estimates(run) if "calibration" not in one.name]
+    assert {one.value for one in found} == {1.0}
 
 
 @pytest.mark.parametrize(("task", "protocol"), EVERY)

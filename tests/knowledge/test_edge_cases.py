@@ -330,7 +330,7 @@ def test_22_a_strong_distractor_is_not_identified_as_truth(name):
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_22_planted_truth_without_a_strong_distractor_is_identified(seed):
-    clear = planted_pairs(400, 24, truth=8.0, distractor=0.5, seed=seed)
+    clear = planted_pairs(600, 64, truth=4.0, distractor=0.5, seed=seed)
     verdict = examine(clear.X, clear.y, planted={"distractor": (clear.X, clear.distractor)}, seed=seed)
     assert verdict.identified, verdict.reason
 

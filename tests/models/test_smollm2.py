@@ -115,7 +115,7 @@ def model(embedded, model_cache, monkeypatch):
 
 def test_it_is_a_model_like_any_other(model):
     assert model.name == "smollm2"
-    assert abilities(model) == ["score", "generate"]
+    assert abilities(model) == ["score", "generate", "represent"]
     assert model.context_length == 8192
     facts = model.facts()
     assert (facts["layers"], facts["dtype"]) == ("30", "float32")

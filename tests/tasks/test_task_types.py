@@ -35,6 +35,8 @@ FINGERPRINTS = {  # a changed prompt needs a raised version; then write its new 
     ("ethics", "pairwise"): (1, "92b32468ebad"),
     ("ethics", "lm-eval"): (1, "a3faa69ef565"),
     ("facts", "plain"): (1, "603b971e6194"),
+    ("facts", "claim"): (1, "56ee7335aebc"),
+    ("facts", "statement"): (1, "008598921535"),
     ("mmlu", "official"): (1, "c5cae4c41b1b"),
     ("mmlu", "lm-eval"): (1, "c1b6d40b5421"),
 }
@@ -264,13 +266,23 @@ def test_sampled_items_have_ids_of_their_own_and_answers_among_their_choices(tas
 
 def test_the_registry_is_the_folder():
     assert [name for name in registry.names() if "/" not in name] == [
+        "ag_news",
         "apps",
+        "boolq",
+        "copa",
         "cuad",
         "ethics",
         "facts",
         "humaneval",
+        "imdb",
         "math",
         "mmlu",
+        "piqa",
+        "qnli",
+        "rte",
+        "sst2",
+        "true_false",
+        "truthfulqa",
     ]
     for name in TASKS:
         assert isinstance(importlib.import_module(f"gnomon.tasks.{name}").task, Task)
@@ -281,7 +293,7 @@ def test_the_first_protocol_is_the_default_and_an_unknown_one_is_met_with_the_cl
     assert TASKS["mmlu"].protocol("lm-eval")[1] is TASKS["mmlu"].protocols["lm-eval"]
     with pytest.raises(UsageError, match=r"mmlu has no protocol 'offical'\. Did you mean 'official'\? Known: off"):
         TASKS["mmlu"].protocol("offical")
-    with pytest.raises(UsageError, match=r"facts has no protocol 'zzz'\. Known: plain\."):
+    with pytest.raises(UsageError, match=r"facts has no protocol 'zzz'\. Known: plain, claim, statement\."):
         TASKS["facts"].protocol("zzz")
 
 

@@ -13,11 +13,24 @@ from gnomon.models.mock import Oracle, Uniform
 from gnomon.tasks import load_task, registry
 from gnomon.testing import ConformanceError, check_model, check_task
 
+WORDED = {
+    "ag_news": "ag_news",
+    "boolq": "boolq",
+    "copa": "copa",
+    "imdb": "imdb",
+    "piqa": "piqa",
+    "qnli": "qnli",
+    "rte": "rte",
+    "sst2": "sst2",
+    "true_false": "true_false_statements",
+    "truthfulqa": "truthfulqa",
+}
 SHIPPED = ["mock/uniform", "mock/oracle", "mock/flaky"]
 
 
 def test_every_registered_task_is_checked_here():
-    assert set(registry.names()) == {"facts", "mmlu", "ethics", "math", "apps", "humaneval", "cuad"}
+    papers = {"facts", "mmlu", "ethics", "math", "apps", "humaneval", "cuad"}
+    assert set(registry.names()) == papers | set(WORDED)
 
 
 def test_facts_conform():
@@ -38,6 +51,12 @@ def test_facts_conform():
 )
 def test_tasks_of_the_papers_conform(name, more, release):
     check_task(load_task(name, {"data": str(release(name)), **more}), most=40)
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("name", WORDED)
+def test_tasks_of_many_wordings_conform(name, release):
+    check_task(load_task(name, {"data": str(release("nlp") / WORDED[name])}), most=40)
 
 
 def test_every_provider_is_checked_here():
