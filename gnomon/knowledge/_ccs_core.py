@@ -2,7 +2,8 @@
 
 Belongs here: tensors. Does not belong here: normalisation, selection of restarts, the estimator (`probes/ccs.py`).
 
-`X` has the shape (B, 2n, d + 1): x+ of all pairs, then x- of all pairs, and a column of ones. `theta` is (B, d + 1, R).
+`X` has the shape (B, 2n, d + 1): x+ of all pairs, then x- of all pairs, and a last column of ones. `theta` is
+(B, d + 1, R), the bias last.
 """
 
 from __future__ import annotations
@@ -39,23 +40,34 @@ class Objective:
         return torch.stack([consistency, confidence], dim=2)
 
     def __call__(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """Penalised loss (B, R) and its gradient (B, d + 1, R); where p+ = p- each side takes half of min's slope."""
+        """Penalised loss (B, R) and its gradient (B, d + 1, R)."""
+        p, gap, least = self._sides(theta)
+        loss = (self.weight[:, :, None] * (gap.square() + least.square())).sum(1)
+        if self.l2:
+            loss = loss + self.l2 / 2 * theta[:, :-1].square().sum(1)
+        return loss, self._slope(theta, p, gap, least)
+
+    def gradient(self, theta: Tensor) -> Tensor:
+        """Of the penalised loss: (B, d + 1, R)."""
+        return self._slope(theta, *self._sides(theta))
+
+    def _sides(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """p of x+ and x- (B, 2n, R); p+ + p- - 1 and the lower of both (B, n, R)."""
         p = torch.sigmoid(torch.bmm(self.X, theta))
         plus, minus = p.chunk(2, dim=1)
-        weight = self.weight[:, :, None]
-        gap = plus + minus - 1
-        least = torch.minimum(plus, minus)
-        loss = (weight * (gap.square() + least.square())).sum(1)
-        which = torch.sign(minus - plus)  # 1 where x+ is the lower
-        slope = torch.cat([gap + least * (1 + which) / 2, gap + least * (1 - which) / 2], dim=1)
-        slope *= 2 * p * (1 - p) * torch.cat([weight, weight], dim=1)
+        return p, (plus + minus).sub_(1), torch.minimum(plus, minus)
+
+    def _slope(self, theta: Tensor, p: Tensor, gap: Tensor, least: Tensor) -> Tensor:
+        """The gradient; where p+ = p- each side takes half of min's slope. Changes `least`."""
+        plus, minus = p.chunk(2, dim=1)
+        share = torch.heaviside(minus - plus, torch.tensor(0.5, dtype=p.dtype)).mul_(least)  # x+ where it is the lower
+        slope = torch.cat([gap + share, least.sub_(share).add_(gap)], dim=1)
+        slope *= torch.addcmul(p, p, p, value=-1)
+        slope *= 2 * torch.cat([self.weight, self.weight], dim=1)[:, :, None]
         gradient = torch.bmm(self.X.transpose(1, 2), slope)
         if self.l2:
-            free = theta.clone()
-            free[:, -1] = 0
-            loss = loss + self.l2 / 2 * free.square().sum(1)
-            gradient = gradient + self.l2 * free
-        return loss, gradient
+            gradient[:, :-1] += self.l2 * theta[:, :-1]
+        return gradient
 
     def of(self, index: Tensor) -> Objective:
         """The problems of `index` alone."""
@@ -68,7 +80,7 @@ def adamw(objective: Objective, theta: Tensor, *, epochs: int, learning_rate: fl
     theta = theta.clone()
     first, second = torch.zeros_like(theta), torch.zeros_like(theta)
     for step in range(1, epochs + 1):
-        _, gradient = objective(theta)
+        gradient = objective.gradient(theta)
         theta.mul_(1 - learning_rate * weight_decay)
         first.mul_(0.9).add_(gradient, alpha=0.1)
         second.mul_(0.999).addcmul_(gradient, gradient, value=0.001)

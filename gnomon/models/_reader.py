@@ -51,7 +51,8 @@ class DecoderReader(_Batches):
     Parameters
     ----------
     scorer : Scorer
-        Passes over shared prefixes, checked by it; the output head is never reached here.
+        Passes over shared prefixes, checked by it; it counts their tokens and keeps their remarks. The output head is
+        never reached here.
     space : bool
         A space in place of a line break before the answer.
     """
@@ -62,7 +63,6 @@ class DecoderReader(_Batches):
         base = model.base_model
         base = base.get_decoder() if hasattr(base, "get_decoder") and base.get_decoder() is not None else base
         self._base, self._blocks = base, blocks_of(base, len(layout.layers) - 1, shown)
-        self.remarks = scorer.remarks
 
     def represent(self, readings: Sequence[Reading], skip: Skip) -> Iterator[Found]:
         texts: dict[int, Sequence[Line]] = {}
@@ -84,7 +84,6 @@ class DecoderReader(_Batches):
             return [Sequence_(one, (Read(len(one) - 1, 0, place, number),)) for number, one in enumerate(ids[index])]
 
         held: dict[int, dict[int, NDArray[np.float32]]] = {}
-        before = self._scorer.tokens_computed
         with taking(self._blocks) as taken:
             walk = self._scorer.walk(
                 [max(len(one) for one in ids[index]) for index in order],
@@ -96,8 +95,6 @@ class DecoderReader(_Batches):
                 for read, state in passed:
                     held.setdefault(order[read.ask], {})[read.continuation] = state
                 done = [one for one in self._finish(held, texts) if not skip(one[0])]
-                self.tokens_computed += self._scorer.tokens_computed - before
-                before = self._scorer.tokens_computed
                 if done:
                     yield done
 

@@ -185,11 +185,11 @@ def csv_rows(
         ) from error
 
 
-def json_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+def json_rows(path: Path, texts: Sequence[str], others: Sequence[str] = ()) -> Iterator[tuple[int, dict[str, Any]]]:
     """Rows of a file with one JSON object a line, numbered from 1.
 
-    Raises DataError that names file and line for a missing or empty file, what is no JSON object, and a missing or
-    empty cell of `columns`.
+    Raises DataError that names file and line for a missing or empty file, what is no JSON object, a cell of `texts`
+    that is missing or no text, and a cell of `others` that is missing or null.
     """
     for number, line in line_rows(path):
         where = f"{path}, line {number}"
@@ -199,9 +199,11 @@ def json_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[st
             raise DataError(f"{where} is no JSON: {error}.", hint="Get the file again.") from error
         if not isinstance(row, dict):
             raise DataError(f"{where} holds {type(row).__name__}, not an object.", hint="Get the file again.")
-        for column in columns:
+        for column in (*texts, *others):
             if row.get(column) is None:
                 raise DataError(f"{where} lacks '{column}'; it has {', '.join(map(str, row))}.")
+            if column in texts and not isinstance(row[column], str):
+                raise DataError(f"{where}: '{column}' is {row[column]!r}, not a text.", hint="Get the file again.")
         yield number, row
 
 

@@ -5,6 +5,7 @@ Belongs here: reading and wording. Rows that ask about one passage share a group
 
 from __future__ import annotations
 
+from gnomon.errors import DataError
 from gnomon.tasks._sources import Folder, Hub, Source, SourceFinder, hub_rows, json_rows
 from gnomon.tasks._task import Item, Task, group_name
 from gnomon.tasks._templates import NUMBERED, worded
@@ -15,8 +16,13 @@ _FILES = {"validation": "val.jsonl", "train": "train.jsonl"}
 
 def _read(source: Source, split: str, subset: str) -> list[Item]:
     if isinstance(source, Folder):
-        rows = json_rows(source.path / _FILES[split], ("question", "passage", "label"))
-        return [_item(split, number, row["question"], row["passage"], bool(row["label"])) for number, row in rows]
+        path = source.path / _FILES[split]
+        items = []
+        for number, row in json_rows(path, ("question", "passage"), ("label",)):
+            if not isinstance(row["label"], bool):
+                raise DataError(f"{path}, line {number}: label {row['label']!r} is neither true nor false.")
+            items.append(_item(split, number, row["question"], row["passage"], row["label"]))
+        return items
     assert isinstance(source, Hub)
     found = hub_rows(source, "default", split, ("question", "passage", "answer"))
     return [_item(split, number, row["question"], row["passage"], bool(row["answer"])) for number, row in found]

@@ -11,7 +11,7 @@ from gnomon.tasks._task import Item, Task, group_name
 from gnomon.tasks._templates import CHOICES, NUMBERED, worded
 
 _FILES = {"validation": "val.jsonl", "train": "train.jsonl"}
-_COLUMNS = ("premise", "choice1", "choice2", "question", "label")
+_TEXTS = ("premise", "choice1", "choice2", "question")
 _ASKED = {"effect": "What happened as a result?", "cause": "What was the cause of this?"}
 _JOIN = {"effect": "so", "cause": "because"}
 
@@ -19,15 +19,17 @@ _JOIN = {"effect": "so", "cause": "because"}
 def _read(source: Source, split: str, subset: str) -> list[Item]:
     if isinstance(source, Folder):
         path = source.path / _FILES[split]
-        return [_item(split, number, row, f"{path}, line {number}") for number, row in json_rows(path, _COLUMNS)]
+        return [
+            _item(split, number, row, f"{path}, line {number}") for number, row in json_rows(path, _TEXTS, ("label",))
+        ]
     assert isinstance(source, Hub)
-    rows = hub_rows(source, "copa", split, _COLUMNS)
+    rows = hub_rows(source, "copa", split, (*_TEXTS, "label"))
     return [_item(split, number, row, f"{source.describe()}, row {number}") for number, row in rows]
 
 
 def _item(split: str, number: int, row: dict[str, object], where: str) -> Item:
     asked, label = str(row["question"]), row["label"]
-    if asked not in _ASKED or label not in (0, 1):
+    if asked not in _ASKED or isinstance(label, bool) or label not in (0, 1):
         raise DataError(f"{where}: question {asked!r} and label {label!r}; the release has effect or cause, 0 or 1.")
     choices = (str(row["choice1"]).strip(), str(row["choice2"]).strip())
     premise = str(row["premise"]).strip()
@@ -40,7 +42,7 @@ def _item(split: str, number: int, row: dict[str, object], where: str) -> Item:
         "choice1": choices[0],
         "choice2": choices[1],
     }
-    return Item(f"{split}-{number}", "all", split, group_name(premise), fields, choices, int(str(label)))
+    return Item(f"{split}-{number}", "all", split, group_name(premise), fields, choices, 1 if label == 1 else 0)
 
 
 _LISTED = "\nChoice 1: {choice1}\nChoice 2: {choice2}\n"

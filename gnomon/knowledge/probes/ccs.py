@@ -18,7 +18,10 @@ from gnomon.stats import stream
 
 __all__ = ["CCS", "probe"]
 
-_CHUNK = 1 << 29
+_CHUNK = 1 << 25
+"""Bytes of states in one batch: more no longer stay near the processor from one epoch to the next."""
+_ALIGNED = 16
+"""Rows of states are filled up with zeros to a multiple of so many numbers."""
 """Bytes of states that are fitted in one batch at most."""
 
 
@@ -212,11 +215,16 @@ def _fit(method: CCS, states: list[Floats], weights: list[Floats]) -> list[tuple
     if fast and d > 2 * n:  # L-BFGS does not mind a rotation, and no row has a part outside of the rows' span
         pairs = [_reduced(Z) for Z in states]
         states, bases = [Z for Z, _ in pairs], [basis for _, basis in pairs]
-    X = torch.ones((len(states), 2 * n, states[0].shape[2] + 1), dtype=kind)
-    for index, Z in enumerate(states):
-        X[index, :, :-1] = torch.as_tensor(np.concatenate([Z[:, 0], Z[:, 1]]), dtype=kind)
+    k = states[0].shape[2]
+    width = -(-(k + 1) // _ALIGNED) * _ALIGNED
+    X = torch.zeros((len(states), 2 * n, width), dtype=kind)
+    theta = torch.zeros((len(states), width, method.restarts), dtype=kind)
+    for index, (Z, basis) in enumerate(zip(states, bases, strict=True)):
+        X[index, :, :k] = torch.as_tensor(np.concatenate([Z[:, 0], Z[:, 1]]), dtype=kind)
+        inside = torch.as_tensor(_inside(begin, basis).T, dtype=kind)
+        theta[index, :k], theta[index, -1] = inside[:-1], inside[-1]
+    X[:, :, -1] = 1
     weight = torch.as_tensor(np.stack([one / one.sum() for one in weights]), dtype=kind)
-    theta = torch.as_tensor(np.stack([_inside(begin, basis).T for basis in bases]), dtype=kind)
     objective = Objective(X, weight, method.l2 if fast else 0.0)
     with torch.no_grad():
         if fast:
@@ -230,7 +238,7 @@ def _fit(method: CCS, states: list[Floats], weights: list[Floats]) -> list[tuple
                 weight_decay=method.weight_decay,
             )
         losses = objective.parts(theta).double().numpy()
-    found = theta.double().numpy().transpose(0, 2, 1)
+    found = np.delete(theta.double().numpy(), np.s_[k : width - 1], axis=1).transpose(0, 2, 1)
     return [(_outside(one, basis), loss) for one, loss, basis in zip(found, losses, bases, strict=True)]
 
 
