@@ -41,7 +41,10 @@ def _release(folder: Path, split: str) -> list[Item]:
             hint = "Complete the folder, or ask for another split with  -T split=... ."
             raise MissingFile(f"{place} is missing.", hint=hint)
         for path in sorted(place.glob("*.txt")):
-            text = path.read_text(encoding="utf-8", errors="strict").replace("<br />", "\n")
+            try:
+                text = path.read_text(encoding="utf-8").replace("<br />", "\n")
+            except UnicodeDecodeError as error:
+                raise DataError(f"{path} holds bytes that are not UTF-8.", hint="Get the file again.") from error
             items.append(_item(f"{split}-{name}-{path.stem}", split, text, label))
     return items
 

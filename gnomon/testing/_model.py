@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gnomon.asks import Ask, Completion, Decoding, Failed, Prompt, Scored
-from gnomon.models import Generates, Model, Scores, abilities, load_model
+from gnomon.models import Fills, Generates, Model, Represents, Scores, abilities, load_model
 from gnomon.testing._errors import ensure
+from gnomon.testing._states import check_fills, check_represents
 
 __all__ = ["check_model"]
 
@@ -42,7 +43,9 @@ def check_model(model: str | Model, arguments: Mapping[str, str] | None = None, 
     For `score`: every wanted index exactly once, one finite log-probability <= 0 a continuation, the same numbers for
     any order and company of asks to `tolerance`, and bit-identical numbers for any `skip`. For `generate`: every wanted
     index exactly once, stop strings and `max_tokens` kept, and the same texts for any order, company and `skip`, greedy
-    or drawn with a seed. A model that fails an ask by design returns `Failed` with a message.
+    or drawn with a seed. For `represent`: finite float32 states of the shape that `layout()` gives, the same for any
+    order and company to `tolerance` of the largest, bit-identical for any `skip`. For `fill`: one log-probability an
+    answer. A model that fails an ask by design returns `Failed` with a message.
 
     Parameters
     ----------
@@ -72,6 +75,12 @@ def check_model(model: str | Model, arguments: Mapping[str, str] | None = None, 
     if "generate" in abilities(found):
         assert isinstance(found, Generates)
         _check_generates(found, found.name, same=tolerance <= 1e-3)
+    if "represent" in abilities(found):
+        assert isinstance(found, Represents)
+        check_represents(found, found.name, tolerance, _all)
+    if "fill" in abilities(found):
+        assert isinstance(found, Fills)
+        check_fills(found, found.name, tolerance, _all)
 
 
 def _check_scores(model: Scores, name: str, tolerance: float) -> None:

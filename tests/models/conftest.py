@@ -1,12 +1,13 @@
 """Tiny models and tokenizers, made from configurations and from text: random weights, fixed seed, never the network."""
 
+import copy
 import functools
 
 import huggingface_hub.constants
 import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrainedTokenizerFast
 from transformers.utils import logging
 
 from gnomon.models import smollm2
@@ -190,3 +191,64 @@ def saved(tmp_path_factory):
         return save(kind, tokenizer, tuple(changes.items()))
 
     return saved
+
+
+ENCODERS = ("bert", "roberta", "deberta-v2", "electra")
+TWO_STACKS = {
+    "t5": {"d_model": 32, "num_layers": 2, "num_decoder_layers": 3, "num_heads": 4, "d_kv": 8, "d_ff": 64},
+    "bart": {
+        "d_model": 32,
+        "encoder_layers": 2,
+        "decoder_layers": 3,
+        "encoder_attention_heads": 4,
+        "decoder_attention_heads": 4,
+        "encoder_ffn_dim": 64,
+        "decoder_ffn_dim": 64,
+    },
+}
+WITH_MARKS = 310
+"""Words of the byte-level vocabulary with a mask and a separator, and a few to spare."""
+
+
+def _with_separators(tokenizer, kind):
+    """Separators as BERT's for encoders, an end token as T5's for encoder-decoders."""
+    found = copy.deepcopy(tokenizer)
+    own = found.backend_tokenizer
+    own.add_special_tokens(["<mask>", "<sep>"])
+    sep = own.token_to_id("<sep>")
+    texts = {"single": "$A <sep>"}
+    if kind in ENCODERS:
+        texts = {"single": "<s> $A <sep>", "pair": "<s> $A <sep> $B <sep>"}
+    own.post_processor = processors.TemplateProcessing(**texts, special_tokens=[("<s>", 0), ("<sep>", sep)])
+    found.mask_token, found.sep_token = "<mask>", "<sep>"
+    return found
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory, tokenizer):
+    """A function (kind, head, changes) that gives the folder of a tiny model of any family with its tokenizer."""
+    made = {}
+
+    def make(kind, head=None, **changes):
+        key = (kind, head, *sorted(changes.items()))
+        if key not in made:
+            sizes = {**TINY, "vocab_size": WITH_MARKS}
+            if kind in TWO_STACKS:
+                ends = {"decoder_start_token_id": 0, "pad_token_id": 0, "eos_token_id": 1}
+                sizes = {**TWO_STACKS[kind], **ends, "vocab_size": WITH_MARKS}
+            decoder = kind not in ENCODERS and kind not in TWO_STACKS
+            words = tokenizer("byte BPE, bos") if decoder else _with_separators(tokenizer("byte BPE"), kind)
+            with torch.random.fork_rng():
+                torch.manual_seed(0)
+                family = head or (AutoModelForCausalLM if decoder else AutoModel)
+                model = family.from_config(AutoConfig.for_model(kind, **{**sizes, **changes})).eval()
+                for parameter in model.parameters():
+                    if parameter.dim() >= 2:
+                        parameter.data.mul_(5)
+            folder = tmp_path_factory.mktemp(kind)
+            model.save_pretrained(folder)
+            words.save_pretrained(folder)
+            made[key] = folder
+        return made[key]
+
+    return make

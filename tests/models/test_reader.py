@@ -1,41 +1,16 @@
 """Hidden states against transformers' own `output_hidden_states`, one text at a time, family by family."""
 
-import copy
 import re
 
 import numpy as np
 import pytest
 import torch
-from tokenizers import processors
-from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer
+from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer
 
 from gnomon.asks import Failed, Reading
 from gnomon.errors import ModelError, UsageError
 from gnomon.models import Fills, Represents, Untrained, load_model
 
-TINY = {
-    "vocab_size": 310,
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "intermediate_size": 64,
-    "max_position_embeddings": 512,
-    "bos_token_id": 0,
-    "eos_token_id": 0,
-    "pad_token_id": 0,
-}
-TWO = {
-    "d_model": 32,
-    "num_layers": 2,
-    "num_decoder_layers": 3,
-    "num_heads": 4,
-    "d_kv": 8,
-    "d_ff": 64,
-    "encoder_layers": 2,
-}
-TWO |= {"decoder_layers": 3, "encoder_attention_heads": 4, "decoder_attention_heads": 4, "encoder_ffn_dim": 64}
-TWO |= {"decoder_ffn_dim": 64, "decoder_start_token_id": 0, "vocab_size": 310, "pad_token_id": 0, "eos_token_id": 1}
 DECODERS = ["llama", "gpt2", "gpt_neox", "opt", "bloom", "gemma", "qwen2", "mistral"]
 ENCODERS = ["bert", "roberta", "deberta-v2", "electra"]
 READINGS = [
@@ -45,59 +20,6 @@ READINGS = [
     Reading("", ("A bone is a bone.", "No.")),
     Reading("Is it wrong? I told the judge that I had paid.", ("true", "false")),
 ]
-
-
-def enlarge(model):
-    for parameter in model.parameters():
-        if parameter.dim() >= 2:
-            parameter.data.mul_(5)
-
-
-@pytest.fixture(scope="session")
-def kept(tmp_path_factory, make_tokenizer):
-    """A function (kind, head, changes) that gives the folder of a tiny model with a byte-level tokenizer."""
-    made = {}
-
-    def make(kind, head=None, **changes):
-        key = (kind, head, *sorted(changes.items()))
-        if key not in made:
-            two = kind in ("t5", "bart")
-            config = AutoConfig.for_model(kind, **{**(TWO if two else TINY), **changes})
-            family = head or (AutoModelForCausalLM if kind in DECODERS else AutoModel)
-            with torch.random.fork_rng():
-                torch.manual_seed(0)
-                model = family.from_config(config).eval()
-                enlarge(model)
-            folder = tmp_path_factory.mktemp(kind)
-            model.save_pretrained(folder)
-            make_tokenizer(kind).save_pretrained(folder)
-            made[key] = folder
-        return made[key]
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def make_tokenizer(tokenizer):
-    """The byte-level tokenizer, with separators as BERT's for encoders and an end token as T5's."""
-
-    def make(kind):
-        found = copy.deepcopy(tokenizer("byte BPE, bos") if kind in DECODERS else tokenizer("byte BPE"))
-        if kind in DECODERS:
-            return found
-        own = found.backend_tokenizer
-        own.add_special_tokens(["<mask>", "<sep>"])
-        cls, sep = 0, own.token_to_id("<sep>")
-        if kind in ENCODERS:
-            own.post_processor = processors.TemplateProcessing(
-                single="<s> $A <sep>", pair="<s> $A <sep> $B <sep>", special_tokens=[("<s>", cls), ("<sep>", sep)]
-            )
-        else:
-            own.post_processor = processors.TemplateProcessing(single="$A <sep>", special_tokens=[("<sep>", sep)])
-        found.mask_token, found.sep_token = "<mask>", "<sep>"
-        return found
-
-    return make
 
 
 def read(model, readings=READINGS, skip=lambda index: False):

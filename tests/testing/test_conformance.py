@@ -25,7 +25,7 @@ WORDED = {
     "true_false": "true_false_statements",
     "truthfulqa": "truthfulqa",
 }
-SHIPPED = ["mock/uniform", "mock/oracle", "mock/flaky"]
+SHIPPED = ["mock/uniform", "mock/oracle", "mock/parrot", "mock/flaky"]
 
 
 def test_every_registered_task_is_checked_here():
@@ -163,6 +163,80 @@ class Babbling(Oracle):
 
 def test_a_model_that_writes_and_keeps_every_promise_conforms():
     check_model(Babbling("none"))
+
+
+class Seen(Oracle):
+    """Shows states, and breaks one promise at a time."""
+
+    def __init__(self, fault):
+        super().__init__()
+        self.name, self.fault, self.calls = "mock/seen", fault, 0
+
+    def layout(self):
+        self.calls += 1
+        plain = super().layout()
+        changes = {"layout": {"width": self.calls}, "names": {"layers": ("0", "0", "1")}, "width": {"width": 65}}
+        return dataclasses.replace(plain, **changes.get(self.fault, {}))
+
+    def represent(self, readings, skip):
+        if self.fault == "skip":
+            skip = lambda index: False  # noqa: E731
+        for batch in super().represent(readings, skip):
+            for index, states in batch:
+                match self.fault:
+                    case "company":
+                        states.values[...] += len(readings)
+                    case "order":
+                        states.values[...] += 1 / (1 + index)
+                    case "nan":
+                        states.values[0, 1, 2] = math.nan
+                    case "again" if skip(0):
+                        states.values[0, 0, 0] += 1e-6
+            if self.fault == "silent":
+                batch = [(index, Failed("")) for index, _ in batch]
+            if self.fault == "double":
+                batch = [(i, dataclasses.replace(s, values=s.values.astype("float64"))) for i, s in batch]
+            if self.fault == "tokens":
+                batch = [(i, dataclasses.replace(s, tokens=(1,) * 9)) for i, s in batch]
+            yield batch[1:] if self.fault == "missing" else [*batch, batch[0]] if self.fault == "twice" else batch
+
+
+def test_a_model_that_shows_states_and_keeps_every_promise_conforms():
+    check_model(Seen("none"))
+
+
+SEEN = ["layout", "names", "width", "skip", "company", "order", "nan", "again", "silent", "double", "tokens"]
+
+
+@pytest.mark.parametrize("fault", [*SEEN, "missing", "twice"])
+def test_a_model_that_shows_states_and_breaks_a_promise_is_named(fault):
+    with pytest.raises(ConformanceError, match="mock/seen"):
+        check_model(Seen(fault))
+
+
+class Filling(Uniform):
+    """Fills gaps, and breaks one promise at a time."""
+
+    def __init__(self, fault):
+        super().__init__("mock/filling")
+        self.fault = fault
+
+    def fill(self, readings, skip):
+        given = {"positive": 0.5, "nan": math.nan}
+        for index, reading in enumerate(readings):
+            number = len(reading.answers) + (self.fault == "few")
+            value = -float(len(readings)) if self.fault == "company" else given.get(self.fault, -1.0)
+            yield [(index, Failed("") if self.fault == "silent" else Scored((value,) * number, (1,) * number))]
+
+
+def test_a_model_that_fills_gaps_and_keeps_every_promise_conforms():
+    check_model(Filling("none"))
+
+
+@pytest.mark.parametrize("fault", ["few", "positive", "nan", "company", "silent"])
+def test_a_model_that_fills_gaps_and_breaks_a_promise_is_named(fault):
+    with pytest.raises(ConformanceError, match="mock/filling"):
+        check_model(Filling(fault))
 
 
 FAULTS = ["stops", "limit", "negative", "surrogate", "silent", "type", "finish"]  # of one completion
