@@ -12,6 +12,7 @@ from gnomon.tasks._contrast import (
     split_by_group,
 )
 from gnomon.tasks._data import TASK_ARGUMENTS, WRITING_ARGUMENTS, TaskData, load_task
+from gnomon.tasks._judged import Judged, judged, labelled, offered
 from gnomon.tasks._sources import EMBEDDED, Folder, Hub, Source, SourceFinder, csv_rows, hub_rows, json_rows, line_rows
 from gnomon.tasks._task import Item, Kind, Metric, Protocol, ShotLimit, Task, one_ask, registry, task_named
 
@@ -21,6 +22,7 @@ __all__ = [
     "Folder",
     "Hub",
     "Item",
+    "Judged",
     "Kind",
     "Metric",
     "Protocol",
@@ -38,8 +40,11 @@ __all__ = [
     "hidden_supervision",
     "hub_rows",
     "json_rows",
+    "judged",
+    "labelled",
     "line_rows",
     "load_task",
+    "offered",
     "one_ask",
     "registry",
     "split_by_group",

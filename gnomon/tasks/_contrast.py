@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gnomon.asks import Ask
-from gnomon.errors import UsageError
+from gnomon.errors import DataError, UsageError
 from gnomon.tasks._task import Item, Protocol, Task
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "contrast_templates",
     "hidden_supervision",
     "split_by_group",
+    "wrong_choice",
 ]
 
 
@@ -114,10 +115,28 @@ def _two(item: Item) -> tuple[int, int]:
     """Which choices x+ and x- carry."""
     if len(item.choices) == 2:
         return 0, 1
-    digest = hashlib.sha256(f"contrast/{item.id}".encode("utf-8", "surrogatepass")).digest()
-    wrong = [index for index in range(len(item.choices)) if index != item.answer]
-    other = wrong[int.from_bytes(digest[:8], "big") % len(wrong)]
-    return (item.answer, other) if digest[8] & 1 else (other, item.answer)
+    other = wrong_choice(item)
+    if other is None:
+        raise DataError(f"item {item.id} has no wrong choice whose text differs from the right one.")
+    return (item.answer, other) if _draw(item)[8] & 1 else (other, item.answer)
+
+
+def wrong_choice(item: Item, unshown: Sequence[str] = ()) -> int | None:
+    """A wrong choice, drawn by the item's id alone, whose text differs from the right one; None where there is none.
+
+    Texts that differ in case or white space alone are the same. Choices in `unshown` are passed over.
+    """
+    right = _plain(item.choices[item.answer])
+    wrong = [number for number, text in enumerate(item.choices) if _plain(text) != right and text not in unshown]
+    return wrong[int.from_bytes(_draw(item)[:8], "big") % len(wrong)] if wrong else None
+
+
+def _draw(item: Item) -> bytes:
+    return hashlib.sha256(f"contrast/{item.id}".encode("utf-8", "surrogatepass")).digest()
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).casefold()
 
 
 def hidden_supervision(items: Sequence[Item]) -> str | None:

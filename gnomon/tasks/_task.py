@@ -11,13 +11,16 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from gnomon.asks import Ask, Asking, Passage, Prompt, Scored
 from gnomon.errors import UsageError
 from gnomon.grading.choices import Choice, best
 from gnomon.registry import Registry, did_you_mean
 from gnomon.tasks._sources import Source, SourceFinder
+
+if TYPE_CHECKING:
+    from gnomon.tasks._judged import Judged
 
 __all__ = ["Item", "Kind", "Metric", "Protocol", "ShotLimit", "Task", "group_name", "one_ask", "registry", "task_named"]
 
@@ -176,6 +179,10 @@ class Task:
         Which subset negates (or reverses) the statements of which.
     default_subsets : tuple of str
         Subsets that are taken where none is named; all of them where this is empty.
+    judge : callable (item) -> tuple of Judged
+        How an item becomes texts that are right or wrong, where the general rule (see `judged`) would not do.
+    compared : bool
+        Whether the two choices are long texts to be compared, such as two replies, of which one was preferred.
     promptsource : str
         Where promptsource keeps templates of this data set, such as "super_glue/boolq"; "" where it has none.
     examples : tuple of Item
@@ -205,6 +212,8 @@ class Task:
     body: str = ""
     negations: Mapping[str, str] = field(default_factory=dict)
     default_subsets: tuple[str, ...] = ()
+    judge: Callable[[Item], tuple[Judged, ...]] | None = None
+    compared: bool = False
     promptsource: str = ""
     name: str = ""
 
