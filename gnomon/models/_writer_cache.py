@@ -23,7 +23,7 @@ from transformers.cache_utils import Cache, DynamicLayer
 __all__ = ["Alone", "Block", "Network", "Running"]
 
 _ROOM = 64  # columns that a buffer has to spare, so that it is copied once in so many steps
-_CACHES = ("past_key_values", "cache_params", "state")  # under which families hand out what they remember
+_CACHES = ("cache", "past_key_values", "cache_params", "state")  # under which families hand out what they remember
 
 
 class Layer(DynamicLayer):  # type: ignore[misc]
@@ -87,6 +87,9 @@ class Network:
 
     Attributes
     ----------
+    memory : str
+        The argument that takes keys and values: "cache", or "past_key_values" before transformers 5.24; "" where the
+        model has none.
     tokens_computed : int
         Token positions that went through the model so far; padding does not count.
     """
@@ -94,6 +97,7 @@ class Network:
     def __init__(self, model: Any) -> None:
         self.model, self.device = model, model.device
         self.accepts = set(inspect.signature(model.forward).parameters)
+        self.memory = next((name for name in _CACHES[:2] if name in self.accepts), "")
         self.vocabulary = int(model.get_input_embeddings().weight.shape[0])
         self.tokens_computed = 0
         self._longest = 1 << 62  # what the model has seen before is not known
@@ -151,7 +155,7 @@ class Network:
             last=[len(row) - 1 for row in fresh],
             position_ids=self.tensor(range(before, before + width)).expand(len(rows), -1),
             attention_mask=self.tensor(mask),
-            past_key_values=cache,
+            **{self.memory: cache},
             use_cache=True,
         )
         self.tokens_computed += sum(map(len, fresh))
@@ -206,7 +210,7 @@ class Running:
             [[token] for token in tokens],
             position_ids=held,
             attention_mask=(columns >= width - 1 - held).long(),
-            past_key_values=self._cache,
+            **{self._network.memory: self._cache},
             use_cache=True,
         )
         network.tokens_computed += len(tokens)

@@ -55,10 +55,9 @@ def refuse_reading_ahead(network: Network) -> None:
 
 def _cannot_join(network: Network) -> str:
     """What in the model's make excludes a running batch, before any number is looked at; empty where nothing does."""
-    for name, words in (("past_key_values", "keeps no keys and values"), ("attention_mask", "takes no mask")):
-        if name not in network.accepts:
-            return f"the model {words}"
-    return ""
+    if not network.memory:
+        return "the model keeps no keys and values"
+    return "" if "attention_mask" in network.accepts else "the model takes no mask"
 
 
 def _compare(network: Network, way: Callable[[Network, list[int]], _Shown], tokens: list[int]) -> str:

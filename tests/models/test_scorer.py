@@ -9,6 +9,7 @@ import random
 
 import pytest
 import torch
+from transformers.models.gptj import modeling_gptj
 
 from gnomon.asks import Ask
 from gnomon.errors import ModelError
@@ -81,7 +82,6 @@ PLAIN = {  # family: the words that say why, and the settings
     ),
     "falcon": ("cannot be replaced", {"alibi": False, "new_decoder_architecture": False}),
     "falcon, alibi": ("cannot be replaced", {"alibi": True, "new_decoder_architecture": False}),
-    "gptj": ("cannot be replaced", {"rotary_dim": 4}),
     "gpt_neo": ("cannot be replaced", {"attention_types": [[["global", "local"], 1]], "window_size": 16}),
     "bloom": ("no position ids", {}),
     "mpt": ("no position ids", {"max_seq_len": 512}),
@@ -90,6 +90,11 @@ PLAIN = {  # family: the words that say why, and the settings
     "diffllama": ("sharing moved", {}),
     "mistral, a window shorter than the trial": ("sharing moved", {"sliding_window": 16}),
 }
+GPTJ = {"rotary_dim": 4}
+if "ALL_ATTENTION_FUNCTIONS" in vars(modeling_gptj):  # from transformers 5.24 on
+    SHARED["gptj"] = GPTJ
+else:
+    PLAIN["gptj"] = ("cannot be replaced", GPTJ)
 
 SHOTS = "".join(f"Question: {n} + {n} = ?\nA. {n}\nB. {2 * n}\nAnswer: B\n\n" for n in range(3))
 ASKS = [

@@ -6,6 +6,7 @@ the whole text anew for every token, decodes it as a whole, and looks for stop s
 
 import collections
 import copy
+import re
 
 import pytest
 import torch
@@ -56,7 +57,11 @@ TOGETHER = {
     "llama4_text": {**EXPERTS, "head_dim": 8, "attention_chunk_size": 24, "intermediate_size_mlp": 64},
 }
 ALONE = {  # family: the way that is taken, words of the remark, settings
-    "mamba": ("alone", "keeps no keys and values", {}),
+    "mamba": (
+        "alone",
+        "keeps no keys and values|cannot be divided into rows",
+        {},
+    ),  # before transformers 5.24, and since
     "lfm2": ("alone", "cannot be divided into rows", {"layer_types": ["conv", "full_attention"]}),
     "openai-gpt": ("anew", "keeps no keys and values", {}),
 }
@@ -149,7 +154,7 @@ def test_families_whose_memory_is_not_rows_write_the_same_one_by_one(kind, make_
     (remark,) = writer.remarks
     assert remark.startswith("Texts are written one at a time")
     assert "same texts" in remark
-    assert reason in remark
+    assert re.search(reason, remark)
     prompts = greedy(CONTEXTS[:6])
     got = write(writer, prompts)
     for index, prompt in enumerate(prompts):
