@@ -1,0 +1,220 @@
+"""Texts with labels, and their parts: who learns from the truth, who from weak labels, who is tested.
+
+Belongs here: choosing, balancing and dividing rows. Does not belong here: how an item becomes a text (`tasks/`), or
+training.
+
+Parts never share a group (a passage, a question, a scenario) nor a text. The test rows depend on the run's seed alone;
+the halves are drawn anew for every training seed, so that the spread over seeds holds the luck of the halves too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.errors import DataError, UsageError
+from gnomon.tasks import Judged
+
+__all__ = ["LARGEST_SHARE", "Halves", "Pool", "halves", "pool"]
+
+LARGEST_SHARE = 0.55
+"""A set whose larger class has a greater share is rebalanced (Burns et al. 2023, appendix A.1)."""
+
+VALIDATION = 0.1
+"""Share of half B that is held out to choose an epoch by."""
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """All rows of a study: those that can be learned from, and those of the test set, both balanced.
+
+    `texts`, `labels`, `groups` and `ids` run over all rows; `learn` and `test` are row numbers.
+    """
+
+    texts: tuple[str, ...]
+    labels: NDArray[np.int64]
+    groups: tuple[str, ...]
+    ids: tuple[str, ...]
+    learn: Rows
+    test: Rows
+    notes: tuple[str, ...] = ()
+
+    def digest(self, rows: Rows) -> str:
+        """A hash of ids and texts of `rows` in their order: equal rows, equal digest."""
+        parts = hashlib.sha256()
+        for row in rows:
+            for text in (self.ids[row], self.texts[row]):
+                data = text.encode("utf-8", "surrogatepass")
+                parts.update(len(data).to_bytes(8, "big") + data)
+        return parts.hexdigest()
+
+
+@dataclass(frozen=True)
+class Halves:
+    """Row numbers: `a` teaches supervisors the truth, `b` is weakly labelled, `validation` belongs to B and chooses an
+    epoch by its weak labels. `parts` divides B for chains of students, each on rows that its teacher never saw."""
+
+    a: Rows
+    b: Rows
+    validation: Rows
+    parts: tuple[Rows, ...] = field(default=())
+
+
+def pool(judged: Sequence[Judged], *, learn: int, test: int, seed: int, long: Sequence[bool] | None = None) -> Pool:
+    """Choose rows: balanced test rows first, then rows to learn from, in whole groups.
+
+    Parameters
+    ----------
+    judged : sequence of Judged
+    learn, test : int
+        Rows at most; where there are fewer, four fifths are learned from.
+    seed : int
+    long : sequence of bool, optional
+        Rows that some model of the study cannot read whole; they are left out for all models.
+
+    Raises
+    ------
+    DataError
+        For a single class, or too few rows.
+    """
+    notes: list[str] = []
+    kept = _distinct(judged, long, notes)
+    _both(kept)
+    wanted = learn + test
+    if len(kept) < wanted:
+        learn, test = (len(kept) * learn) // wanted, (len(kept) * test) // wanted
+    groups: dict[str, list[int]] = {}
+    for number, one in enumerate(kept):
+        groups.setdefault(one.group, []).append(number)
+    order = _shuffled(list(groups), seed, "test")
+    taken, chosen = _take(order, groups, kept, test, exact=True)
+    rest = [name for name in _shuffled(list(groups), seed, "learn") if name not in taken]
+    _, learned = _take(rest, groups, kept, learn, exact=False)
+    if min(len(chosen), len(learned)) < 4 or len({kept[number].label for number in learned}) < 2:
+        raise DataError(
+            f"{len(kept)} rows in {len(groups)} groups leave {len(learned)} to learn from and {len(chosen)} to test on "
+            "after balancing; that is too few.",
+            hint="Take more subsets or splits with  -T subsets=...  or  -T split=... .",
+        )
+    return _made(kept, learned, chosen, notes)
+
+
+def _made(kept: Sequence[Judged], learned: Sequence[int], chosen: Sequence[int], notes: list[str]) -> Pool:
+    rows = sorted([*learned, *chosen])
+    place = {number: at for at, number in enumerate(rows)}
+    labels = np.array([kept[number].label for number in rows], dtype=np.int64)
+    share = float(np.mean([one.label for one in kept]))
+    if max(share, 1 - share) > LARGEST_SHARE:
+        notes.append(f"{max(share, 1 - share):.1%} of the rows had one label; rows of it were dropped for balance.")
+    return Pool(
+        texts=tuple(kept[number].text for number in rows),
+        labels=labels,
+        groups=tuple(kept[number].group for number in rows),
+        ids=tuple(kept[number].id for number in rows),
+        learn=np.array(sorted(place[number] for number in learned), dtype=np.int64),
+        test=np.array(sorted(place[number] for number in chosen), dtype=np.int64),
+        notes=tuple(notes),
+    )
+
+
+def halves(found: Pool, seed: int, parts: int = 1) -> Halves:
+    """Divide the rows to learn from, whole groups at a time, by a training seed.
+
+    >>> rows = [Judged(str(n), f"g{n // 2}", f"text {n}", n % 2) for n in range(100)]
+    >>> cut = halves(pool(rows, learn=80, test=20, seed=0), seed=1)
+    >>> len(cut.a), len(cut.b) + len(cut.validation)
+    (40, 40)
+    """
+    a, b = _divided(found, found.learn, [0.5, 0.5], f"halves/{seed}")
+    validation, rest = _divided(found, b, [VALIDATION, 1 - VALIDATION], f"validation/{seed}")
+    if len(a) < 2 or len(rest) < 2 or len(validation) < 1:
+        raise DataError(f"halves of {len(a)} and {len(b)} rows are too small.", hint="Raise  --learn .")
+    pieces = _divided(found, rest, [1 / parts] * parts, f"parts/{seed}") if parts > 1 else (rest,)
+    return Halves(a, rest, validation, tuple(pieces))
+
+
+def _divided(found: Pool, rows: Rows, shares: Sequence[float], what: str) -> tuple[Rows, ...]:
+    """Parts of `rows` of about these shares, whole groups at a time."""
+    groups: dict[str, list[int]] = {}
+    for row in rows.tolist():
+        groups.setdefault(found.groups[row], []).append(row)
+    parts: list[list[int]] = [[] for _ in shares]
+    for name in _shuffled(list(groups), 0, what):
+        lacking = [share * len(rows) - len(part) for share, part in zip(shares, parts, strict=True)]
+        parts[int(np.argmax(lacking))].extend(groups[name])
+    return tuple(np.array(sorted(part), dtype=np.int64) for part in parts)
+
+
+def _distinct(judged: Sequence[Judged], long: Sequence[bool] | None, notes: list[str]) -> list[Judged]:
+    """Rows with a text, each text once; texts that carry both labels, and long ones, are left out."""
+    labels: dict[str, set[int]] = {}
+    for one in judged:
+        labels.setdefault(one.text, set()).add(one.label)
+    kept: dict[str, Judged] = {}
+    counts: Counter[str] = Counter()
+    for number, one in enumerate(judged):
+        if not one.text.strip():
+            counts["empty"] += 1
+        elif long is not None and long[number]:
+            counts["longer than a model reads"] += 1
+        elif len(labels[one.text]) > 1:
+            counts["both right and wrong, by their labels"] += 1
+        elif one.text in kept:
+            counts["there twice"] += 1
+        else:
+            kept[one.text] = one
+    notes.extend(f"{count:,} texts were left out: {what}." for what, count in counts.items())
+    return list(kept.values())
+
+
+def _both(kept: Sequence[Judged]) -> None:
+    classes = {one.label for one in kept}
+    if len(classes) < 2:
+        which = f"label {next(iter(classes))}" if classes else "no text"
+        raise DataError(
+            f"all {len(kept)} texts have {which}: there are no two classes to tell apart.",
+            hint="Take other subsets or splits with  -T subsets=...  or  -T split=... .",
+        )
+
+
+def _take(
+    order: Sequence[str], groups: dict[str, list[int]], kept: Sequence[Judged], most: int, exact: bool
+) -> tuple[set[str], list[int]]:
+    """Whole groups in order until `most` balanced rows are there; the names taken, and the rows that are kept.
+
+    Rows of the larger class are dropped where its share exceeds 55%; of a test set (`exact`) until both are equal.
+    """
+    if most < 1:
+        raise UsageError(f"{most} rows were asked for.", hint="Give  --learn  and  --test  numbers from 1.")
+    taken: set[str] = set()
+    by_label: dict[int, list[int]] = {0: [], 1: []}
+    for name in order:
+        least = min(len(rows) for rows in by_label.values())
+        all_rows = len(by_label[0]) + len(by_label[1])
+        if 2 * least >= most or (not exact and all_rows >= most and least >= (1 - LARGEST_SHARE) * all_rows):
+            break
+        taken.add(name)
+        for number in groups[name]:
+            by_label[kept[number].label].append(number)
+    small, large = sorted(by_label.values(), key=len)
+    total = len(small) + len(large)
+    if exact or len(large) > LARGEST_SHARE * total:
+        large = large[: len(small)]
+    if len(small) + len(large) > most:
+        excess = len(small) + len(large) - most
+        small, large = small[: len(small) - excess // 2], large[: len(large) - (excess - excess // 2)]
+    return taken, [*small, *large]
+
+
+def _shuffled(names: Sequence[str], seed: int, what: str) -> list[str]:
+    """`names` in a seeded order that does not move when others come or go."""
+    return sorted(
+        names, key=lambda name: hashlib.sha256(f"{seed}/{what}/{name}".encode("utf-8", "surrogatepass")).digest()
+    )
