@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ LARGEST_SHARE = 0.55
 """A set whose larger class has a greater share is rebalanced (Burns et al. 2023, appendix A.1)."""
 
 VALIDATION = 0.1
-"""Share of half B that is held out to choose an epoch by."""
+"""Share of each half that is held out to choose an epoch by."""
 
 Rows = NDArray[np.int64]
 
@@ -58,13 +58,14 @@ class Pool:
 
 @dataclass(frozen=True)
 class Halves:
-    """Row numbers: `a` teaches supervisors the truth, `b` is weakly labelled, `validation` belongs to B and chooses an
-    epoch by its weak labels. `parts` divides B for chains of students, each on rows that its teacher never saw."""
+    """Row numbers: `a` teaches supervisors the truth, `b` is weakly labelled. Of each a tenth is held out, to choose an
+    epoch by: `a_held`, `b_held`. `parts` divides `b` for chains of students, each on rows new to its teacher."""
 
     a: Rows
+    a_held: Rows
     b: Rows
-    validation: Rows
-    parts: tuple[Rows, ...] = field(default=())
+    b_held: Rows
+    parts: tuple[Rows, ...] = ()
 
 
 def pool(judged: Sequence[Judged], *, learn: int, test: int, seed: int, long: Sequence[bool] | None = None) -> Pool:
@@ -129,15 +130,21 @@ def halves(found: Pool, seed: int, parts: int = 1) -> Halves:
 
     >>> rows = [Judged(str(n), f"g{n // 2}", f"text {n}", n % 2) for n in range(100)]
     >>> cut = halves(pool(rows, learn=80, test=20, seed=0), seed=1)
-    >>> len(cut.a), len(cut.b) + len(cut.validation)
+    >>> len(cut.a) + len(cut.a_held), len(cut.b) + len(cut.b_held)
     (40, 40)
     """
-    a, b = _divided(found, found.learn, [0.5, 0.5], f"halves/{seed}")
-    validation, rest = _divided(found, b, [VALIDATION, 1 - VALIDATION], f"validation/{seed}")
-    if len(a) < 2 or len(rest) < 2 or len(validation) < 1:
-        raise DataError(f"halves of {len(a)} and {len(b)} rows are too small.", hint="Raise  --learn .")
-    pieces = _divided(found, rest, [1 / parts] * parts, f"parts/{seed}") if parts > 1 else (rest,)
-    return Halves(a, rest, validation, tuple(pieces))
+    shares = [VALIDATION, 1 - VALIDATION]
+    first, second = _divided(found, found.learn, [0.5, 0.5], f"halves/{seed}")
+    a_held, a = _divided(found, first, shares, f"held/{seed}")
+    b_held, b = _divided(found, second, shares, f"held/{seed}")
+    pieces = _divided(found, b, [1 / parts] * parts, f"parts/{seed}") if parts > 1 else (b,)
+    if min(len(rows) for rows in (a, a_held, b, b_held, *pieces)) < 1:
+        raise DataError(
+            f"{len(found.learn)} rows in few groups cannot be divided into two halves, each with held-out rows"
+            f"{f' and {parts} parts' if parts > 1 else ''}.",
+            hint="Raise  --learn .",
+        )
+    return Halves(a, a_held, b, b_held, tuple(pieces))
 
 
 def _divided(found: Pool, rows: Rows, shares: Sequence[float], what: str) -> tuple[Rows, ...]:

@@ -1,0 +1,109 @@
+"""The frozen learner: linear heads on the last layer's states, all jobs of a model as one batched program.
+
+Belongs here: from jobs to outcomes. Does not belong here: heads (`_heads.py`), features (`_features.py`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gnomon.models import Model, Represents
+from gnomon.supervision._features import Features, read_features
+from gnomon.supervision._heads import HeadRecipe, train_heads
+from gnomon.supervision._pool import Pool
+from gnomon.supervision._stages import Job, Outcome
+
+__all__ = ["Frozen", "chosen_point"]
+
+Progress = Callable[[str, int, int], None]
+
+
+class Frozen:
+    """Learns on states that are read once, whatever is learned from them.
+
+    Parameters
+    ----------
+    models : mapping of name to Model
+        Each must represent.
+    root : Path
+        Where states are kept.
+    select : {"held", "last"}
+        The epoch that is chosen: the first with the most agreement on held-out rows, or the last.
+    """
+
+    def __init__(
+        self,
+        models: Mapping[str, Model],
+        root: Path,
+        recipe: HeadRecipe,
+        select: str,
+        progress: Progress = lambda what, done, total: None,
+    ) -> None:
+        self._models, self._root, self._recipe, self._select, self._progress = models, root, recipe, select, progress
+        self._features: dict[tuple[str, int], Features] = {}
+
+    def spec(self, pool: Pool) -> dict[str, Any]:
+        """All that changes what is learned, beside the job and the model."""
+        return {
+            "learner": "frozen",
+            **dataclasses.asdict(self._recipe),
+            "select": self._select,
+            "standard": pool.digest(pool.learn),
+        }
+
+    def fingerprint(self, name: str) -> str:
+        """What says which model learns, its reading rule included."""
+        model = self._models[name]
+        assert isinstance(model, Represents)
+        return f"{model.fingerprint()} {model.layout().rule}"
+
+    def features(self, pool: Pool, name: str) -> Features:
+        """States of all the pool's texts."""
+        key = (name, id(pool))
+        if key not in self._features:
+            model = self._models[name]
+            assert isinstance(model, Represents)
+            self._features[key] = read_features(
+                model, pool.texts, self._root, lambda done, total: self._progress(f"reading · {name}", done, total)
+            )
+        return self._features[key]
+
+    def learn(self, pool: Pool, name: str, jobs: Sequence[Job]) -> Iterator[tuple[int, Outcome]]:
+        """Outcomes of one model's jobs, by their number."""
+        began = time.perf_counter()
+        values = self.features(pool, name).values
+        heads = train_heads(values, [job.lesson for job in jobs], self._recipe, standard=pool.learn)
+        each = (time.perf_counter() - began) / len(jobs)
+        for number, job in enumerate(jobs):
+            one = heads.of(number)
+            points = range(one.epochs)
+            held = np.array(
+                [agreement(one.probabilities(values[job.held], point)[0], job.held_targets) for point in points]
+            )
+            chosen = chosen_point(held, self._select)
+            yield (
+                number,
+                Outcome(
+                    wanted=one.probabilities(values[job.wanted], chosen)[0],
+                    test=np.stack([one.probabilities(values[job.test], point)[0] for point in points]),
+                    held=held,
+                    chosen=chosen,
+                    seconds=each,
+                ),
+            )
+
+
+def agreement(says: Any, labels: Any) -> float:
+    """Share of rows where `says` and `labels`, both P(class 1), fall on the same side of a half."""
+    return float(np.mean((np.asarray(says) > 0.5) == (np.asarray(labels) > 0.5)))
+
+
+def chosen_point(held: Any, select: str) -> int:
+    """The point to take: the first of those with the most agreement on held-out rows, or the last."""
+    return len(held) - 1 if select == "last" else int(np.argmax(held))

@@ -1,0 +1,199 @@
+"""Which stages a study needs, and computing them in an order in which teachers come before those they teach.
+
+Belongs here: supervisors, ceilings, students, chains, simulated supervisors; waves of jobs. Does not belong here: how
+one is computed (the learners), or what the numbers mean (`_cells.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from typing import Protocol as Contract
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.supervision._heads import Lesson
+from gnomon.supervision._pool import Halves, Pool, halves
+from gnomon.supervision._simulated import simulated
+from gnomon.supervision._stages import Job, Outcome, StageStore, key_of
+
+__all__ = ["Ladder", "Learner", "Node", "ceiling", "chain", "student", "supervisor"]
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One stage. `teacher` is whose predictions it learns from (None: the truth); `part` says on which rows.
+
+    With `errors` the labels are the truth with as many errors as the teacher makes, of that kind (see `_simulated.py`).
+    """
+
+    model: str
+    seed: int
+    part: str
+    teacher: Node | None = None
+    loss: str = "xent"
+    errors: str = ""
+    judge: Node | None = None
+
+    @property
+    def needs(self) -> list[Node]:
+        """Stages that must be there before this one."""
+        return [node for node in (self.teacher, self.judge) if node is not None]
+
+
+def supervisor(model: str, seed: int) -> Node:
+    """Learns the truth of half A."""
+    return Node(model, seed, "a")
+
+
+def ceiling(model: str, seed: int, part: str = "b") -> Node:
+    """Learns the truth of half B, or of a part of it."""
+    return Node(model, seed, part)
+
+
+def student(strong: str, weak: str, loss: str, seed: int, errors: str = "") -> Node:
+    """Learns what a supervisor says of half B."""
+    judge = supervisor(strong, seed) if errors in ("easy", "hard") else None
+    return Node(strong, seed, "b", supervisor(weak, seed), loss, errors, judge)
+
+
+def chain(models: Sequence[str], loss: str, seed: int) -> list[Node]:
+    """Students of `models[1:]`, each taught by the one before on rows that are new to both; `models[0]` is the
+    supervisor (bootstrapping, Burns et al. 2023, section 4.3.1)."""
+    teacher, found = supervisor(models[0], seed), []
+    steps = len(models) - 1
+    for step, model in enumerate(models[1:]):
+        teacher = Node(model, seed, f"b {step + 1}/{steps}", teacher, loss)
+        found.append(teacher)
+    return found
+
+
+class Learner(Contract):
+    """What turns jobs into outcomes."""
+
+    def spec(self, pool: Pool) -> dict[str, Any]:
+        """All that changes what is learned, beside the job and the model."""
+        ...
+
+    def fingerprint(self, name: str) -> str:
+        """What says which model learns."""
+        ...
+
+    def learn(self, pool: Pool, name: str, jobs: Sequence[Job]) -> Iterator[tuple[int, Outcome]]:
+        """Outcomes of one model's jobs, by their number, as they are done."""
+        ...
+
+
+class Ladder:
+    """Outcomes of the stages over one pool.
+
+    Attributes
+    ----------
+    outcomes : mapping of Node to Outcome
+    computed, reused : int
+        Stages.
+    """
+
+    def __init__(self, pool: Pool, learner: Learner, store: StageStore, progress: Progress) -> None:
+        self.pool = pool
+        self.outcomes: dict[Node, Outcome] = {}
+        self.computed, self.reused = 0, 0
+        self._learner, self._store, self._progress = learner, store, progress
+        self._halves: dict[tuple[int, int], Halves] = {}
+        self._spec: Mapping[str, Any] = learner.spec(pool)
+
+    def compute(self, nodes: Iterable[Node]) -> None:
+        """Have all `nodes` and what they need; each outcome is kept as soon as it is there."""
+        waiting = _with_needs(nodes)
+        total = len(waiting)
+        waiting = [node for node in waiting if node not in self.outcomes]
+        while waiting:
+            ready = [node for node in waiting if all(need in self.outcomes for need in node.needs)]
+            for model in dict.fromkeys(node.model for node in ready):
+                self._wave(model, [node for node in ready if node.model == model], total)
+            waiting = [node for node in waiting if node not in self.outcomes]
+
+    def rows(self, node: Node) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The rows that a stage learns from, and those that choose its epoch."""
+        name, _, steps = node.part.partition("/")
+        cut = self.halves(node.seed, int(steps or 1))
+        if node.part == "a":
+            return cut.a, cut.a_held
+        return (cut.parts[int(name.split()[1]) - 1] if steps else cut.b), cut.b_held
+
+    def halves(self, seed: int, parts: int = 1) -> Halves:
+        """The rows of one training seed, divided."""
+        if (seed, parts) not in self._halves:
+            self._halves[seed, parts] = halves(self.pool, seed, parts)
+        return self._halves[seed, parts]
+
+    def labels(self, node: Node, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """What a stage is told of `rows`: the truth, its teacher's P(class 1), or simulated labels."""
+        truth = self.pool.labels[rows].astype(np.float64)
+        if node.teacher is None:
+            return truth
+        told = self.says(node.teacher, rows)
+        if not node.errors:
+            return told
+        judged = self.says(node.judge, rows) if node.judge else None
+        return simulated(node.errors, truth, told, [self.pool.texts[row] for row in rows], judged, node.seed)
+
+    def says(self, node: Node, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """P(class 1) of `rows`, which must be among those that the stage was asked of."""
+        wanted = self.wanted(node)
+        at = np.searchsorted(wanted, rows)
+        return np.asarray(self.outcomes[node].wanted[at], dtype=np.float64)
+
+    def wanted(self, node: Node) -> NDArray[np.int64]:
+        """The rows that others may learn from this stage: rows that it did not learn from itself, sorted."""
+        if node.part == "a":
+            cut = self.halves(node.seed)
+            return np.sort(np.concatenate([cut.b, cut.b_held]))
+        name, _, steps = node.part.partition("/")
+        if steps and int(name.split()[1]) < int(steps):
+            cut = self.halves(node.seed, int(steps))
+            return np.sort(np.concatenate([cut.parts[int(name.split()[1])], cut.b_held]))
+        return np.empty(0, dtype=np.int64)
+
+    def _wave(self, model: str, nodes: Sequence[Node], total: int) -> None:
+        jobs = [self._job(node) for node in nodes]
+        keys = [key_of(self.pool, job, self._learner.fingerprint(model), self._spec) for job in jobs]
+        missing = []
+        for number, (node, key) in enumerate(zip(nodes, keys, strict=True)):
+            if (known := self._store.get(key)) is None:
+                missing.append(number)
+            else:
+                self.outcomes[node] = known
+                self.reused += 1
+        self._progress("learning", len(self.outcomes), total)
+        if not missing:
+            return
+        for at, outcome in self._learner.learn(self.pool, model, [jobs[number] for number in missing]):
+            number = missing[at]
+            self._store.put(keys[number], outcome)
+            self.outcomes[nodes[number]] = outcome
+            self.computed += 1
+            self._progress("learning", len(self.outcomes), total)
+
+    def _job(self, node: Node) -> Job:
+        rows, held = self.rows(node)
+        lesson = Lesson(rows, self.labels(node, rows), node.loss, node.seed)
+        return Job(node.model, lesson, held, self.labels(node, held), self.wanted(node), self.pool.test)
+
+
+def _with_needs(nodes: Iterable[Node]) -> list[Node]:
+    """`nodes` and all that they need, each once, those that are needed first."""
+    found: dict[Node, None] = {}
+
+    def add(node: Node) -> None:
+        for need in node.needs:
+            add(need)
+        found[node] = None
+
+    for node in nodes:
+        add(node)
+    return list(found)
