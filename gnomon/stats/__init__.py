@@ -11,7 +11,7 @@ an accuracy over independent items          `wilson`
 a mean over items that share a group        `clustered_mean`, `cluster_bootstrap`
 a macro average                             `mover`, `clustered_macro`
 one system above another, same items        `mcnemar`, `paired_cluster_bootstrap`
-... in many subsets at once                 `adjust`, `select`
+... in many subsets at once                 `adjust`, `holm`, `select`
 no difference was found                     `minimum_detectable_difference`, `detectable_with`
 a confidence that can be trusted            `rms_calibration_error`, `reliability`
 one of k programs is right                  `pass_at_k`, `mean_pass_at_k`
@@ -32,7 +32,7 @@ from gnomon.stats.calibration import (
 )
 from gnomon.stats.clusters import cluster_bootstrap, clustered_macro, clustered_mean
 from gnomon.stats.intervals import mover, wilson
-from gnomon.stats.multiplicity import adjust, select
+from gnomon.stats.multiplicity import adjust, holm, select
 from gnomon.stats.paired import McNemar, PairedDifference, mcnemar, paired_cluster_bootstrap
 from gnomon.stats.pass_at_k import PassAtK, mean_pass_at_k, pass_at_k
 from gnomon.stats.power import detectable_with, minimum_detectable_difference
@@ -44,6 +44,7 @@ __all__ = [
     "PassAtK",
     "ReliabilityBin",
     "adjust",
+    "holm",
     "cluster_bootstrap",
     "clustered_macro",
     "clustered_mean",

@@ -9,7 +9,7 @@ models.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -20,7 +20,7 @@ from gnomon.blocks import Interval
 from gnomon.errors import UsageError
 from gnomon.stats.seeds import as_generator
 
-__all__ = ["Recovery", "fieller", "gap_recovered"]
+__all__ = ["Recovery", "auroc_recovered", "fieller", "gap_recovered"]
 
 _CHUNK = 1 << 22
 
@@ -119,35 +119,112 @@ def gap_recovered(
     'not identified: the ceiling scores as the supervisor does'
     """
     scores = _stacked(weak, student, ceiling)
-    if draws < 100:
-        raise UsageError(f"{draws} bootstrap draws were asked for.", hint="Take at least 100.")
-    if not 0 < level < 1:
-        raise UsageError(f"level {level} is no confidence; give a number between 0 and 1.")
-    _, seeds, items = scores.shape
-    sums, sizes = _by_group(scores, groups, items)
-    drawn = _resampled(sums, sizes, draws, as_generator(seed, "gap recovered"))
-    means = scores.mean(axis=(1, 2))
+    _check_draws(draws, level)
+    index, sizes = _grouped(groups, scores.shape[2])
+    sums = np.zeros((*scores.shape[:2], len(sizes)))
+    for model, seeds in enumerate(scores):
+        for row, values in enumerate(seeds):
+            sums[model, row] = np.bincount(index, values, len(sizes))
+
+    def means(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        flat = sums.reshape(-1, len(sizes))
+        found = (counts @ flat.T) / (counts @ sizes)[:, None]
+        return found.reshape(len(counts), *scores.shape[:2])
+
+    return _recovery(scores.mean(axis=2), means, sizes, draws, level, as_generator(seed, "gap recovered"))
+
+
+def auroc_recovered(
+    weak: ArrayLike,
+    student: ArrayLike,
+    ceiling: ArrayLike,
+    labels: ArrayLike,
+    groups: Sequence[Hashable] | None = None,
+    *,
+    seed: int | np.random.Generator = 0,
+    draws: int = 300,
+    level: float = 0.95,
+) -> Recovery:
+    """The same ratio of areas under the ROC curve: threshold-free, so that a badly calibrated student is not punished.
+
+    Parameters
+    ----------
+    weak, student, ceiling : array-like of shape (items,) or (seeds, items)
+        P(class 1), or any score that grows with it.
+    labels : array-like of shape (items,)
+        0 or 1, both present.
+    groups, seed, draws, level
+        As in `gap_recovered`.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> labels = np.arange(2000) % 2
+    >>> scores = [labels * gap + rng.standard_normal(2000) for gap in (.5, 1., 2.)]
+    >>> found = auroc_recovered(*scores, labels)
+    >>> round(found.weak, 1), round(found.ceiling, 1), found.identified
+    (0.6, 0.9, True)
+    """
+    scores = _stacked(weak, student, ceiling)
+    _check_draws(draws, level)
+    index, sizes = _grouped(groups, scores.shape[2])
+    truth = np.asarray(labels)
+    if truth.shape != scores.shape[2:] or set(np.unique(truth).tolist()) != {0, 1}:
+        raise UsageError(f"labels of the shape {truth.shape} were given; give one 0 or 1 an item, and some of each.")
+
+    def areas(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        weights = counts[:, index]
+        return np.stack([[_area(row, truth, weights) for row in seeds] for seeds in scores], axis=0).transpose(2, 0, 1)
+
+    points = areas(np.ones((1, len(sizes))))[0]
+    return _recovery(points, areas, sizes, draws, level, as_generator(seed, "area recovered"))
+
+
+def _area(scores: NDArray[np.float64], labels: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weighted areas under the ROC curve, ties counted half: (draws,) from weights (draws, items). A draw that lacks a
+    class gives a half."""
+    _, place = np.unique(scores, return_inverse=True)
+    order = np.argsort(place, kind="stable")
+    starts = np.flatnonzero(np.diff(place[order], prepend=-1))
+    positive = np.add.reduceat((weights * labels)[:, order], starts, axis=1)
+    negative = np.add.reduceat((weights * (1 - labels))[:, order], starts, axis=1)
+    below = np.cumsum(negative, axis=1) - negative / 2
+    both = positive.sum(axis=1) * negative.sum(axis=1)
+    found = (positive * below).sum(axis=1) / np.where(both > 0, both, 1.0)
+    return np.asarray(np.where(both > 0, found, 0.5), dtype=np.float64)
+
+
+def _recovery(
+    points: NDArray[np.float64],
+    statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    sizes: NDArray[np.float64],
+    draws: int,
+    level: float,
+    generator: np.random.Generator,
+) -> Recovery:
+    """From point values (3, seeds) and a statistic of group counts (draws, groups) -> (draws, 3, seeds)."""
+    seeds, groups = points.shape[1], len(sizes)
+    drawn = _resampled(statistic, seeds, sizes, draws, generator)
+    means = points.mean(axis=1)
     gains, gaps = drawn[:, 1] - drawn[:, 0], drawn[:, 2] - drawn[:, 0]
     gap, gain = _percentile(gaps, level, draws), _percentile(gains, level, draws)
-    reason = _fault(means, gap, len(sizes), level)
-    point = None if reason else float((means[1] - means[0]) / (means[2] - means[0]))
-    spread = float(gains.std())
+    reason = _fault(means, gap, groups, level)
+    width = float(means[2] - means[0])
+    power = NormalDist().inv_cdf(0.975) + NormalDist().inv_cdf(0.8)
     return Recovery(
         weak=float(means[0]),
         student=float(means[1]),
         ceiling=float(means[2]),
         gap=gap,
         gain=gain,
-        value=point,
+        value=None if reason else float((means[1] - means[0]) / width),
         interval=None if reason else _percentile(_ratios(gains, gaps), level, draws),
         fieller=None if reason else fieller(gains, gaps, level),
         identified=not reason,
         reason=reason,
-        detectable=None
-        if reason
-        else (NormalDist().inv_cdf(0.975) + NormalDist().inv_cdf(0.8)) * spread / float(means[2] - means[0]),
-        items=items,
-        groups=len(sizes),
+        detectable=None if reason else power * float(gains.std()) / width,
+        items=int(sizes.sum()),
+        groups=groups,
         seeds=seeds,
     )
 
@@ -194,37 +271,40 @@ def _stacked(*parts: ArrayLike) -> NDArray[np.float64]:
     return stacked
 
 
-def _by_group(
-    scores: NDArray[np.float64], groups: Sequence[Hashable] | None, items: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Sums of scores (3, seeds, groups) and numbers of items (groups,)."""
+def _check_draws(draws: int, level: float) -> None:
+    if draws < 100:
+        raise UsageError(f"{draws} bootstrap draws were asked for.", hint="Take at least 100.")
+    if not 0 < level < 1:
+        raise UsageError(f"level {level} is no confidence; give a number between 0 and 1.")
+
+
+def _grouped(groups: Sequence[Hashable] | None, items: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The number of every item's group, and the sizes of groups."""
     if groups is None:
-        return scores, np.ones(items)
+        return np.arange(items), np.ones(items)
     if len(groups) != items:
         raise UsageError(f"{len(groups)} groups were given for {items} items.")
     places = {name: number for number, name in enumerate(dict.fromkeys(groups))}
-    index = np.array([places[name] for name in groups])
-    sums = np.zeros((*scores.shape[:2], len(places)))
-    for model in range(scores.shape[0]):
-        for row in range(scores.shape[1]):
-            sums[model, row] = np.bincount(index, scores[model, row], len(places))
-    return sums, np.bincount(index, minlength=len(places)).astype(np.float64)
+    index = np.array([places[name] for name in groups], dtype=np.int64)
+    return index, np.bincount(index, minlength=len(places)).astype(np.float64)
 
 
 def _resampled(
-    sums: NDArray[np.float64], sizes: NDArray[np.float64], draws: int, generator: np.random.Generator
+    statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    seeds: int,
+    sizes: NDArray[np.float64],
+    draws: int,
+    generator: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """Means of the three models in every draw: (draws, 3). Seeds are drawn first, then groups."""
-    models, seeds, groups = sums.shape
+    """The three models' values in every draw: (draws, 3). Seeds are drawn first, then groups."""
+    groups = len(sizes)
     weights = generator.multinomial(seeds, np.full(seeds, 1 / seeds), size=draws) / seeds
-    found = np.empty((draws, models))
-    flat = sums.reshape(models * seeds, groups)
-    step = max(1, _CHUNK // groups)
+    found = np.empty((draws, 3))
+    step = max(1, _CHUNK // int(sizes.sum()))
     for low in range(0, draws, step):
         high = min(low + step, draws)
         counts = generator.multinomial(groups, np.full(groups, 1 / groups), size=high - low).astype(np.float64)
-        means = (counts @ flat.T) / (counts @ sizes)[:, None]
-        found[low:high] = np.einsum("dms,ds->dm", means.reshape(-1, models, seeds), weights[low:high])
+        found[low:high] = np.einsum("dms,ds->dm", statistic(counts), weights[low:high])
     return found
 
 
