@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gnomon.knowledge import probe
     from gnomon.models import load_model
     from gnomon.runs import Run, list_runs
+    from gnomon.supervision import supervise
     from gnomon.tasks import load_task
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "load_model",
     "load_task",
     "probe",
+    "supervise",
 ]
 
 __version__ = "0.1.0"
@@ -42,6 +44,7 @@ _HOMES = {
     "load_model": "gnomon.models",
     "load_task": "gnomon.tasks",
     "probe": "gnomon.knowledge",
+    "supervise": "gnomon.supervision",
     "list_runs": "gnomon.runs",
     "Run": "gnomon.runs",
 }

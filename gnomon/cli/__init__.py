@@ -19,9 +19,10 @@ _VERBS = {
     "quickstart": "Try gnomon: the embedded model on the embedded facts.",
     "eval": "What can a model do? Benchmarks with intervals and a report.",
     "probe": "What does a model know inside? Found without labels, and said only when identified.",
+    "supervise": "Could a weaker overseer bring it out? Weak-to-strong generalisation.",
     "compare": "Two runs on the same items: where do they really differ?",
     "report": "One HTML page from one or more runs.",
-    "ls": "List tasks, models, probes or runs.",
+    "ls": "List tasks, models, probes, losses or runs.",
     "doctor": "What is installed, what is missing, and how to get it.",
 }
 

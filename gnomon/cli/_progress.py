@@ -5,17 +5,41 @@ Belongs here: showing. Does not belong here: counting (`runs/`).
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
+from collections.abc import Callable, Iterator
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-__all__ = ["Bar"]
+__all__ = ["Bar", "bars"]
 
 _QUIET = 2.0
 _EVERY = 15.0
+
+
+@contextlib.contextmanager
+def bars(label: str, enabled: bool = True) -> Iterator[Callable[[str, int, int], None]]:
+    """One bar a thing that is done: gives a function to be called with (what, done, total); a new thing ends the bar
+    before it."""
+    shown: dict[str, Bar] = {}
+
+    def end() -> None:
+        for bar in shown.values():
+            bar.__exit__(None, None, None)
+
+    def progress(what: str, done: int, total: int) -> None:
+        if what not in shown:
+            end()
+            shown[what] = Bar(f"{what} · {label}", enabled=enabled)
+        shown[what](done, total)
+
+    try:
+        yield progress
+    finally:
+        end()
 
 
 class Bar:

@@ -9,7 +9,7 @@ import click
 from gnomon.cli._options import runs_dir_option
 from gnomon.registry import unknown
 
-_KINDS = ("tasks", "models", "probes", "runs")
+_KINDS = ("tasks", "models", "probes", "losses", "runs")
 
 
 @click.command("ls")
@@ -17,13 +17,15 @@ _KINDS = ("tasks", "models", "probes", "runs")
 @click.argument("name", required=False)
 @runs_dir_option
 def command(kind: str, name: str | None, runs_dir: Path) -> int:
-    """List tasks, models, probes or runs; `gnomon ls tasks NAME` tells all of one task."""
+    """List tasks, models, probes, losses or runs; `gnomon ls tasks NAME` tells all of one task."""
     if kind not in _KINDS:
         raise unknown("list", kind, _KINDS)
     if kind == "models":
         _models()
     elif kind == "probes":
         _probes()
+    elif kind == "losses":
+        _losses()
     elif kind == "runs":
         _runs(runs_dir)
     elif name is None:
@@ -113,3 +115,18 @@ def _runs(runs_dir: Path) -> None:
     for run in found:
         statuses = ", ".join(f"{count:,} {status}" for status, count in run.manifest.statuses.items())
         click.echo(f"{run.path}  {run.manifest.status}  {run.manifest.title}  {statuses}  {run.manifest.started}")
+
+
+def _losses() -> None:
+    import inspect
+
+    from gnomon.supervision._loss import registry
+
+    for name in registry.names():
+        loss = registry.load(name)
+        settings = [
+            one for one in inspect.signature(loss).parameters.values() if one.default is not inspect.Parameter.empty
+        ]
+        shown = "".join(f"@{one.name}={one.default:g}" for one in settings)
+        click.echo(f"{name + shown:34} {' '.join((inspect.getdoc(loss) or '').split(chr(10) * 2)[0].split())}")
+    click.echo("\nUse them:  gnomon supervise TASK --weak MODEL --strong MODEL --losses xent,confidence@alpha=0.75")

@@ -65,7 +65,7 @@ def command(
     gnomon probe boolq,rte -m hf/gpt2 --methods ccs,crc-tpc,logistic --layers 4-12
     gnomon probe true_false -m smollm2 --sign conjunction
     """
-    from gnomon.cli._progress import Bar
+    from gnomon.cli._progress import bars
     from gnomon.cli._show import console, show
     from gnomon.cli.eval import print_json
     from gnomon.knowledge._study import METHODS, probe
@@ -74,16 +74,7 @@ def command(
     if not names:
         raise click.UsageError("no task was named. All of them:  gnomon ls tasks")
     chosen = METHODS if methods is None else tuple(name.strip() for name in methods.split(",") if name.strip())
-    bars: dict[str, Bar] = {}
-
-    def progress(what: str, done: int, total: int) -> None:
-        if what not in bars:
-            for bar in bars.values():
-                bar.__exit__(None, None, None)
-            bars[what] = Bar(f"{what} · {model}", enabled=not as_json)
-        bars[what](done, total)
-
-    try:
+    with bars(model, enabled=not as_json) as progress:
         run = probe(
             names,
             model,
@@ -98,9 +89,6 @@ def command(
             command=shlex.join(["gnomon", *sys.argv[1:]]) if len(sys.argv) > 1 else "",
             **given,  # type: ignore[arg-type]
         )
-    finally:
-        for bar in bars.values():
-            bar.__exit__(None, None, None)
     if as_json:
         print_json(run)
         return 0 if run.manifest.status == "complete" else 1

@@ -18,7 +18,7 @@ from gnomon.runs._cache import AnswerCache
 from gnomon.runs._engine import Unit, ask_all
 from gnomon.runs._journal import Journal
 from gnomon.runs._manifest import Manifest, Record, surroundings
-from gnomon.runs._run import Run, list_runs
+from gnomon.runs._run import Run, list_runs, now
 from gnomon.runs._states import Represented, StateStore, represent_all
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Unit",
     "ask_all",
     "list_runs",
+    "now",
     "represent_all",
     "surroundings",
 ]

@@ -9,15 +9,38 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gnomon.supervision.recovery import Recovery, fieller, gap_recovered
+    from gnomon.supervision._heads import HeadRecipe, Heads, Lesson, train_heads
+    from gnomon.supervision._study import supervise
+    from gnomon.supervision.aggregate import against, many
+    from gnomon.supervision.recovery import Recovery, auroc_recovered, fieller, gap_recovered
 
 _HOMES = {
+    "HeadRecipe": "gnomon.supervision._heads",
+    "Heads": "gnomon.supervision._heads",
+    "Lesson": "gnomon.supervision._heads",
+    "against": "gnomon.supervision.aggregate",
+    "auroc_recovered": "gnomon.supervision.recovery",
+    "many": "gnomon.supervision.aggregate",
+    "supervise": "gnomon.supervision._study",
+    "train_heads": "gnomon.supervision._heads",
     "Recovery": "gnomon.supervision.recovery",
     "fieller": "gnomon.supervision.recovery",
     "gap_recovered": "gnomon.supervision.recovery",
 }
 
-__all__ = ["Recovery", "fieller", "gap_recovered"]
+__all__ = [
+    "HeadRecipe",
+    "Heads",
+    "Lesson",
+    "Recovery",
+    "against",
+    "auroc_recovered",
+    "fieller",
+    "gap_recovered",
+    "many",
+    "supervise",
+    "train_heads",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gnomon.asks import Failed, Reading, StateLayout, States
 from gnomon.errors import ModelError
-from gnomon.models import Represents
+from gnomon.models import Represents, Told
 from gnomon.runs import StateStore, represent_all
 
 __all__ = ["Features", "read_features"]
@@ -54,14 +54,19 @@ class Features:
     reused: int
 
 
-def read_features(model: Represents, texts: Sequence[str], root: Path, progress: Progress) -> Features:
-    """The features of `texts`; what the store under `root` holds is not read again.
+def read_features(
+    model: Represents, texts: Sequence[str], labels: Sequence[int], root: Path, progress: Progress
+) -> Features:
+    """The features of `texts`; what the store under `root` holds is not read again. `labels` go to mocks alone, which
+    are told what they shall hold.
 
     Raises ModelError where a text cannot be read at all: a ladder compares models on the same rows.
     """
     last = _Last(model)
     layout = last.layout()
     readings = [Reading(text, ("",)) for text in texts]
+    if isinstance(model, Told):
+        model.tell(readings, [1 - int(label) for label in labels])
     with StateStore(root, fingerprint=model.fingerprint(), layout=layout) as store:  # type: ignore[attr-defined]
         found = represent_all(readings, store, last.represent, progress)
         if found.failures:

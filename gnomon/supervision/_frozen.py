@@ -34,7 +34,7 @@ class Frozen:
     root : Path
         Where states are kept.
     select : {"held", "last"}
-        The epoch that is chosen: the first with the most agreement on held-out rows, or the last.
+        The epoch that is chosen: the last of those with the most agreement on held-out rows, or the last of all.
     """
 
     def __init__(
@@ -70,7 +70,11 @@ class Frozen:
             model = self._models[name]
             assert isinstance(model, Represents)
             self._features[key] = read_features(
-                model, pool.texts, self._root, lambda done, total: self._progress(f"reading · {name}", done, total)
+                model,
+                pool.texts,
+                pool.labels.tolist(),
+                self._root,
+                lambda done, total: self._progress(f"reading · {name}", done, total),
             )
         return self._features[key]
 
@@ -105,5 +109,6 @@ def agreement(says: Any, labels: Any) -> float:
 
 
 def chosen_point(held: Any, select: str) -> int:
-    """The point to take: the first of those with the most agreement on held-out rows, or the last."""
-    return len(held) - 1 if select == "last" else int(np.argmax(held))
+    """The point to take: the last of those with the most agreement on held-out rows, or the last of
+    all."""
+    return len(held) - 1 - (0 if select == "last" else int(np.argmax(held[::-1])))

@@ -19,7 +19,7 @@ from gnomon.supervision._pool import Halves, Pool, halves
 from gnomon.supervision._simulated import simulated
 from gnomon.supervision._stages import Job, Outcome, StageStore, key_of
 
-__all__ = ["Ladder", "Learner", "Node", "ceiling", "chain", "student", "supervisor"]
+__all__ = ["Ladder", "Learner", "Node", "ceiling", "chain", "chained", "direct", "last_part", "student", "supervisor"]
 
 Progress = Callable[[str, int, int], None]
 
@@ -70,6 +70,21 @@ def chain(models: Sequence[str], loss: str, seed: int) -> list[Node]:
         teacher = Node(model, seed, f"b {step + 1}/{steps}", teacher, loss)
         found.append(teacher)
     return found
+
+
+def chained(models: Sequence[str], loss: str, seed: int) -> Node:
+    """The last student of a chain."""
+    return chain(models, loss, seed)[-1]
+
+
+def last_part(models: Sequence[str]) -> str:
+    """The rows that the last student of a chain learns from."""
+    return f"b {len(models) - 1}/{len(models) - 1}"
+
+
+def direct(models: Sequence[str], loss: str, seed: int) -> Node:
+    """The last model of a chain, taught by the first alone on the rows of the chain's last step."""
+    return Node(models[-1], seed, last_part(models), supervisor(models[0], seed), loss)
 
 
 class Learner(Contract):

@@ -1,0 +1,111 @@
+"""`gnomon supervise`. Belongs here: flags and what is printed. The study is in `supervision/`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+
+import click
+
+from gnomon.cli._options import json_option, key_values, runs_dir_option
+
+
+@click.command("supervise")
+@click.argument("tasks")
+@click.option("--ladder", help="Models joined by commas, from weak to strong.")
+@click.option("--weak", help="The supervisor; with --strong, a ladder of two.")
+@click.option("--strong", help="The student.")
+@click.option("-M", "model_args", multiple=True, callback=key_values, metavar="KEY=VALUE", help="Model argument.")
+@click.option(
+    "-T",
+    "task_args",
+    multiple=True,
+    callback=key_values,
+    metavar="KEY=VALUE",
+    help="Task argument: data, subsets, split, ...",
+)
+@click.option("--learner", default="frozen", show_default=True, help="What learns: frozen (heads on frozen states).")
+@click.option(
+    "--losses",
+    default="xent,confidence",
+    show_default=True,
+    help="Joined by commas, with settings as in confidence@alpha=0.75 (see  gnomon ls losses ).",
+)
+@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Training seeds.")
+@click.option("--chain", is_flag=True, help="Bootstrap through the whole ladder, too.")
+@click.option("--simulate", default="", help="Simulated errors, too: random, long, short, easy, hard; or all.")
+@click.option(
+    "--select",
+    default="held",
+    show_default=True,
+    help="Epoch: last, or held (best on held-out weak labels).",
+)
+@click.option("--learn", type=click.IntRange(min=8), default=4000, show_default=True, help="Rows to learn from.")
+@click.option("--test", type=click.IntRange(min=4), default=1000, show_default=True, help="Rows to test on.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Fixes every draw.")
+@click.option("--no-cache", is_flag=True, help="Keep states and stages in the run's folder, shared with no other run.")
+@runs_dir_option
+@json_option
+def command(
+    tasks: str,
+    ladder: str | None,
+    weak: str | None,
+    strong: str | None,
+    losses: str,
+    simulate: str,
+    no_cache: bool,
+    as_json: bool,
+    **given: object,
+) -> int:
+    """Could a weaker overseer bring it out? TASKS are choice tasks joined by commas.
+
+    \b
+    gnomon supervise sst2 --weak smollm2@layers=2 --strong smollm2
+    gnomon supervise boolq,ethics-justice --ladder smollm2@layers=2,smollm2@layers=10,smollm2
+    gnomon supervise piqa --ladder hf/gpt2,hf/gpt2-large --losses xent,confidence@alpha=0.75 --seeds 5
+    """
+    from gnomon.cli._progress import bars
+    from gnomon.cli._show import console, show
+    from gnomon.cli.eval import print_json
+    from gnomon.supervision import supervise
+    from gnomon.supervision._simulated import KINDS
+
+    names = _names(tasks)
+    if not names:
+        raise click.UsageError("no task was named. All of them:  gnomon ls tasks")
+    with bars(names[0] if len(names) == 1 else f"{len(names)} tasks", enabled=not as_json) as progress:
+        run = supervise(
+            names,
+            _ladder(ladder, weak, strong),
+            losses=_names(losses),
+            simulate=list(KINDS) if simulate == "all" else _names(simulate),
+            cache=not no_cache,
+            progress=progress,
+            command=shlex.join(["gnomon", *sys.argv[1:]]) if len(sys.argv) > 1 else "",
+            **given,  # type: ignore[arg-type]
+        )
+    if as_json:
+        print_json(run)
+        return 0
+    out = console()
+    out.print(f"\n[bold]{run.manifest.title}[/bold]", markup=True)
+    show(run.result(), out)
+    out.print(f"\nReport: open {run.path / 'report.html'} in a browser", soft_wrap=True, markup=False)
+    out.print(f"Run:    {run.path}", soft_wrap=True, markup=False)
+    return 0
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _ladder(ladder: str | None, weak: str | None, strong: str | None) -> list[str]:
+    if ladder and (weak or strong):
+        raise click.UsageError("give  --ladder , or  --weak  and  --strong , and not both.")
+    if ladder:
+        return _names(ladder)
+    if not weak or not strong:
+        raise click.UsageError(
+            "whom shall who teach? Give  --weak NAME --strong NAME , or  --ladder a,b,c  from weak to strong."
+        )
+    return [weak, strong]
