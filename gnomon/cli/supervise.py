@@ -36,7 +36,7 @@ from gnomon.cli._options import json_option, key_values, runs_dir_option
 @click.option("--simulate", default="", help="Simulated errors, too: random, long, short, easy, hard; or all.")
 @click.option(
     "--select",
-    default="held",
+    default="last",
     show_default=True,
     help="Epoch: last, or held (best on held-out weak labels).",
 )

@@ -3,7 +3,7 @@
 Belongs here: which labels are wrong. Does not belong here: who learns from them.
 
 Burns et al. 2023, section 5.1 and appendix: supervisors of equal accuracy whose errors differ in structure. Random
-errors are easy to see through; errors that a student can imitate are not.
+errors are seen through; errors that follow something which a student can tell are copied.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ KINDS = {
     "random": "errors at random",
     "long": "errors on the longest texts",
     "short": "errors on the shortest texts",
-    "easy": "errors where the student, taught the truth elsewhere, is wrong or least sure: easy to imitate",
-    "hard": "errors where it is surest of the truth: hard to imitate",
+    "easy": "errors on rows that are easy for the student: where, taught the truth elsewhere, it is surest of it",
+    "hard": "errors on rows that are hard for it: where it is wrong or least sure",
 }
 
 
@@ -66,7 +66,7 @@ def simulated(
     else:
         if judged is None:
             raise UsageError(f"'{kind}' errors need what the student's model says of the rows.")
-        order = np.where(truth > 0.5, judged, 1 - judged) * (1 if kind == "easy" else -1)
+        order = np.where(truth > 0.5, judged, 1 - judged) * (1 if kind == "hard" else -1)
     wrong = np.lexsort((random, order))[:errors]
     labels = truth.copy()
     labels[wrong] = 1 - labels[wrong]

@@ -47,7 +47,7 @@ def summarise(study: Study, ladders: Sequence[Ladder]) -> list[Block]:
         mine = [found for found in plain if found.task == one.name]
         blocks += _figures(study, one, ladder, mine, f" ({one.name})" if len(study.tasks) > 1 else "")
     blocks.append(_detail_table(across))
-    blocks.append(_agreement_table([*across, *extra]))
+    blocks.append(_agreement_table(across))
     blocks.append(_course_table(across))
     blocks += _notes(study, across)
     return blocks
@@ -137,9 +137,9 @@ def _cell_table(title: str, cells: Sequence[Cell], headline: bool) -> Table:
         ],
         rows=[[*_start(one), *_recovered(one)] for one in cells],
         headline=headline,
-        caption="Test accuracies of supervisor (weak), student (strong) and ceiling, means over training seeds, and the "
-        "performance gap recovered. Its interval draws seeds, then groups, the same for all three. No number stands "
-        "where the interval of ceiling minus supervisor covers 0.",
+        caption="Test accuracies of supervisor (weak), student (strong) and ceiling, means over training seeds, and "
+        "the performance gap recovered. Its interval draws seeds, then groups, the same for all three. No number "
+        "stands where the interval of ceiling minus supervisor covers 0.",
     )
 
 
@@ -170,9 +170,9 @@ def _detail_table(cells: Sequence[Cell]) -> Table:
             *(Column(label=text, format="fraction") for text in (*labels, "PGR by AUROC", "low", "high")),
         ],
         rows=rows,
-        caption="The student's interval is over groups of test items. Fieller's interval of the ratio stands beside the "
-        "bootstrap's; where they differ, the gap is too small for either to be trusted. The least PGR that would show "
-        "has 80% power at 5%. Areas under the ROC curve ignore a student's threshold.",
+        caption="The student's interval is over groups of test items. Fieller's interval of the ratio stands beside "
+        "the bootstrap's; where they differ, the gap is too small for either to be trusted. The least PGR that would "
+        "show has 80% power at 5%. Areas under the ROC curve ignore a student's threshold.",
     )
 
 
