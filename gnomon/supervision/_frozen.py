@@ -78,13 +78,17 @@ class Frozen:
             )
         return self._features[key]
 
-    def learn(self, pool: Pool, name: str, jobs: Sequence[Job]) -> Iterator[tuple[int, Outcome]]:
-        """Outcomes of one model's jobs, by their number."""
+    def learn(
+        self, pool: Pool, name: str, jobs: Sequence[Job], skip: Callable[[int], bool]
+    ) -> Iterator[tuple[int, Outcome]]:
+        """Outcomes of one model's jobs, by their number; all are computed together, whichever are skipped."""
         began = time.perf_counter()
         values = self.features(pool, name).values
         heads = train_heads(values, [job.lesson for job in jobs], self._recipe, standard=pool.learn)
         each = (time.perf_counter() - began) / len(jobs)
         for number, job in enumerate(jobs):
+            if skip(number):
+                continue
             one = heads.of(number)
             points = range(one.epochs)
             held = np.array(

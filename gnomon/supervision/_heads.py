@@ -3,7 +3,7 @@
 Belongs here: training and applying heads. Does not belong here: features, weak labels, or which lessons there are.
 
 A lesson's head sees the rows of its own lesson in its own order and nothing of the other heads: the batch is equal to
-training them one by one, bit for bit, where both are standardised by the same rows.
+training them one by one, up to the last bit of vectorised functions, where both are standardised by the same rows.
 """
 
 from __future__ import annotations

@@ -98,8 +98,13 @@ class Learner(Contract):
         """What says which model learns."""
         ...
 
-    def learn(self, pool: Pool, name: str, jobs: Sequence[Job]) -> Iterator[tuple[int, Outcome]]:
-        """Outcomes of one model's jobs, by their number, as they are done."""
+    def learn(
+        self, pool: Pool, name: str, jobs: Sequence[Job], skip: Callable[[int], bool]
+    ) -> Iterator[tuple[int, Outcome]]:
+        """Outcomes of one model's jobs, by their number, as they are done; none of those that are skipped.
+
+        What is computed together depends on `jobs` alone, so that an interrupted study gives the same numbers.
+        """
         ...
 
 
@@ -177,18 +182,17 @@ class Ladder:
     def _wave(self, model: str, nodes: Sequence[Node], total: int) -> None:
         jobs = [self._job(node) for node in nodes]
         keys = [key_of(self.pool, job, self._learner.fingerprint(model), self._spec) for job in jobs]
-        missing = []
+        missing = set()
         for number, (node, key) in enumerate(zip(nodes, keys, strict=True)):
             if (known := self._store.get(key)) is None:
-                missing.append(number)
+                missing.add(number)
             else:
                 self.outcomes[node] = known
                 self.reused += 1
         self._progress("learning", len(self.outcomes), total)
         if not missing:
             return
-        for at, outcome in self._learner.learn(self.pool, model, [jobs[number] for number in missing]):
-            number = missing[at]
+        for number, outcome in self._learner.learn(self.pool, model, jobs, lambda number: number not in missing):
             self._store.put(keys[number], outcome)
             self.outcomes[nodes[number]] = outcome
             self.computed += 1

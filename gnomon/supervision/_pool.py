@@ -95,9 +95,11 @@ def pool(judged: Sequence[Judged], *, learn: int, test: int, seed: int, long: Se
     for number, one in enumerate(kept):
         groups.setdefault(one.group, []).append(number)
     order = _shuffled(list(groups), seed, "test")
-    taken, chosen = _take(order, groups, kept, test, exact=True)
+    taken, chosen, _ = _take(order, groups, kept, test, exact=True)
     rest = [name for name in _shuffled(list(groups), seed, "learn") if name not in taken]
-    _, learned = _take(rest, groups, kept, learn, exact=False)
+    _, learned, dropped = _take(rest, groups, kept, learn, exact=False)
+    if dropped:
+        notes.append(f"{dropped:,} rows to learn from were dropped for balance: one label had more than 55% of them.")
     if min(len(chosen), len(learned)) < 4 or len({kept[number].label for number in learned}) < 2:
         raise DataError(
             f"{len(kept)} rows in {len(groups)} groups leave {len(learned)} to learn from and {len(chosen)} to test on "
@@ -111,9 +113,6 @@ def _made(kept: Sequence[Judged], learned: Sequence[int], chosen: Sequence[int],
     rows = sorted([*learned, *chosen])
     place = {number: at for at, number in enumerate(rows)}
     labels = np.array([kept[number].label for number in rows], dtype=np.int64)
-    share = float(np.mean([one.label for one in kept]))
-    if max(share, 1 - share) > LARGEST_SHARE:
-        notes.append(f"{max(share, 1 - share):.1%} of the rows had one label; rows of it were dropped for balance.")
     return Pool(
         texts=tuple(kept[number].text for number in rows),
         labels=labels,
@@ -193,8 +192,9 @@ def _both(kept: Sequence[Judged]) -> None:
 
 def _take(
     order: Sequence[str], groups: dict[str, list[int]], kept: Sequence[Judged], most: int, exact: bool
-) -> tuple[set[str], list[int]]:
-    """Whole groups in order until `most` balanced rows are there; the names taken, and the rows that are kept.
+) -> tuple[set[str], list[int], int]:
+    """Whole groups in order until `most` balanced rows are there; the names taken, the rows that are kept, and how many
+    were dropped for balance.
 
     Rows of the larger class are dropped where its share exceeds 55%; of a test set (`exact`) until both are equal.
     """
@@ -212,12 +212,14 @@ def _take(
             by_label[kept[number].label].append(number)
     small, large = sorted(by_label.values(), key=len)
     total = len(small) + len(large)
+    dropped = 0
     if exact or len(large) > LARGEST_SHARE * total:
+        dropped = len(large) - len(small)
         large = large[: len(small)]
     if len(small) + len(large) > most:
         excess = len(small) + len(large) - most
         small, large = small[: len(small) - excess // 2], large[: len(large) - (excess - excess // 2)]
-    return taken, [*small, *large]
+    return taken, [*small, *large], dropped
 
 
 def _shuffled(names: Sequence[str], seed: int, what: str) -> list[str]:

@@ -47,11 +47,16 @@ def _hub_item(subset: str, split: str, number: int, row: Mapping[str, Any], wher
 
 
 def _question(text: str, item: Item) -> str:
+    """The question with its choices: four, or the two of a contrast pair."""
     return (
         text
-        + "".join(f"\n{letter}. {choice}" for letter, choice in zip(LETTERS, item.choices, strict=True))
+        + "".join(f"\n{letter}. {choice}" for letter, choice in zip(LETTERS, item.choices, strict=False))
         + "\nAnswer:"
     )
+
+
+def _letters(item: Item) -> tuple[str, ...]:
+    return _CONTINUATIONS[: len(item.choices)]
 
 
 def _official(item: Item, shots: Sequence[Item]) -> tuple[Ask, ...]:
@@ -59,14 +64,14 @@ def _official(item: Item, shots: Sequence[Item]) -> tuple[Ask, ...]:
     subject = "".join(f" {part}" for part in item.subset.split("_"))
     header = f"The following are multiple choice questions (with answers) about {subject}.\n\n"
     examples = "".join(f"{_question(s.fields['question'], s)} {LETTERS[s.answer]}\n\n" for s in shots)
-    return (Ask(header + examples + _question(item.fields["question"], item), _CONTINUATIONS),)
+    return (Ask(header + examples + _question(item.fields["question"], item), _letters(item)),)
 
 
 def _lm_eval(item: Item, shots: Sequence[Item]) -> tuple[Ask, ...]:
     """The prompt of lm-evaluation-harness: one space before the subject, white space around questions stripped."""
     header = f"The following are multiple choice questions (with answers) about {item.subset.replace('_', ' ')}.\n\n"
     examples = "".join(f"{_question(s.fields['question'].strip(), s)} {LETTERS[s.answer]}\n\n" for s in shots)
-    return (Ask(header + examples + _question(item.fields["question"].strip(), item), _CONTINUATIONS),)
+    return (Ask(header + examples + _question(item.fields["question"].strip(), item), _letters(item)),)
 
 
 task = Task(

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from gnomon.asks import Ask
 from gnomon.errors import UsageError
-from gnomon.tasks import balanced_sample, contrast_pair, contrast_templates, load_task, split_by_group, task_named
+from gnomon.tasks import (
+    balanced_sample,
+    contrast_pair,
+    contrast_templates,
+    load_task,
+    registry,
+    split_by_group,
+    task_named,
+)
 from gnomon.tasks._contrast import hidden_supervision
 from gnomon.tasks._task import Item, Protocol
 from gnomon.tasks._templates import CHOICES, NUMBERED, worded
@@ -121,3 +129,12 @@ def test_samples_are_balanced_and_part_of_larger_ones(labels, n, seed):
         assert abs(count[0] - count[1]) <= 1 or least == 0
     else:
         assert small == items
+
+
+@pytest.mark.parametrize("name", [name for name in registry.names() if task_named(name).kind == "choice"])
+def test_every_choice_task_makes_pairs_of_its_own_examples(name):
+    task = task_named(name)
+    for template, protocol in contrast_templates(task).items() if name != "ethics" else ():
+        for item in task.examples:
+            pair = contrast_pair(item, template, protocol)
+            assert len(set(pair.answers)) == 2
