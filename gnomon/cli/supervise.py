@@ -24,7 +24,18 @@ from gnomon.cli._options import json_option, key_values, runs_dir_option
     metavar="KEY=VALUE",
     help="Task argument: data, subsets, split, ...",
 )
-@click.option("--learner", default="frozen", show_default=True, help="What learns: frozen (heads on frozen states).")
+@click.option(
+    "--learner", default="frozen", show_default=True, help="What learns: frozen (heads on frozen states), lora, full."
+)
+@click.option("--epochs", type=click.IntRange(min=1), default=2, show_default=True, help="Of lora and full.")
+@click.option("--lr", type=float, help="Learning rate; by default 2e-4 for lora, 5e-5 for full.")
+@click.option(
+    "--max-tokens",
+    type=click.IntRange(min=1),
+    default=1024,
+    show_default=True,
+    help="Longer texts are left out (lora, full).",
+)
 @click.option(
     "--losses",
     default="xent,confidence",

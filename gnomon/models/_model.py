@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from gnomon.asks import (
     Ask,
@@ -31,6 +31,7 @@ __all__ = [
     "Fills",
     "Generates",
     "Highlights",
+    "Learns",
     "Model",
     "ModelName",
     "Provider",
@@ -118,6 +119,23 @@ class Highlights(Protocol):
 
 
 @runtime_checkable
+class Learns(Protocol):
+    """The ability to be taught: a trainable copy with a head for two classes."""
+
+    def pupil(self, method: str, seed: int, start: str, rank: int) -> Any:
+        """A `Pupil` (see `gnomon/models/_pupil.py`), fresh from the model's own weights.
+
+        `method` is "full" or "lora"; `start` is "unembedding" (the head begins with the output rows of "0" and "1",
+        where the model has some) or "zero"; `seed` is that of adapters, `rank` theirs.
+        """
+        ...
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Number of tokens of each text, start token included."""
+        ...
+
+
+@runtime_checkable
 class Represents(Protocol):
     """The ability to show its hidden states."""
 
@@ -179,6 +197,7 @@ ABILITIES: Mapping[str, tuple[type, str]] = {
     "highlight": (Highlights, "highlight spans of a text"),
     "represent": (Represents, "give hidden states"),
     "fill": (Fills, "fill in blanks"),
+    "learn": (Learns, "be finetuned"),
 }
 
 _WHO_CAN = {
@@ -187,6 +206,7 @@ _WHO_CAN = {
     "highlight": "Use an extractive question-answering model, for example  -m hf/<folder of a checkpoint trained on "
     "SQuAD 2 or CUAD> , or ask a model that writes text with  --protocol quote .",
     "represent": "Use a model that runs here, for example  -m hf/<hub id or folder>  or  -m smollm2 .",
+    "learn": "Use a model that runs here, for example  -m hf/<hub id or folder>  or  -m smollm2 .",
     "fill": "Use a masked language model, for example  -m hf/<hub id or folder of a BERT or RoBERTa> .",
 }
 

@@ -91,6 +91,10 @@ class Encoder:
             result.append(self._fit(context or [self._start()], conts))
         return result
 
+    def whole(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ids of each text, start token included where the tokenizer adds one; nothing is cut."""
+        return self._batch(texts)
+
     def count(self, texts: Sequence[str]) -> list[int]:
         """Number of tokens of each text, start token included where the tokenizer adds one."""
         return [len(ids) for ids in self._batch(texts)]

@@ -230,6 +230,45 @@ class _Readable(_Other):
             )
         return model.to(self._device).eval().requires_grad_(False)
 
+    @cached_property
+    def parameters(self) -> int:
+        """Weights of the network without its output head, counted from the configuration."""
+        import torch
+        from transformers import AutoModel
+
+        with torch.device("meta"), _quiet():
+            return sum(one.numel() for one in AutoModel.from_config(self._config).parameters())
+
+    def pupil(self, method: str, seed: int, start: str, rank: int) -> Any:
+        """A trainable copy with a head that starts at zero: an encoder has no output rows for "0" and "1"."""
+        from gnomon.models._pupil import Pupil
+        from gnomon.models._reader_text import Liner
+
+        if self._config.is_encoder_decoder:
+            raise ModelError(
+                f"model '{self.name}' is an encoder-decoder, which gnomon does not finetune.",
+                hint="Use a causal model or an encoder, or  --learner frozen .",
+            )
+        tokenizer = _read_tokenizer(self.name, self._place, self._revision)
+        limit = self._reads.limit(self._config, tokenizer)
+        liner = Liner.of(tokenizer, None)
+        return Pupil(
+            copy.deepcopy(self._stack),
+            lambda texts: [list(liner.single(text, "").ids) for text in texts],
+            None,
+            method,
+            seed,
+            self._reads.is_decoder(self._config),
+            limit,
+            rank,
+        )
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        from gnomon.models._reader_text import Liner
+
+        liner = Liner.of(_read_tokenizer(self.name, self._place, self._revision), None)
+        return [len(liner.single(text, "").ids) for text in texts]
+
 
 class _Masked(_Readable):
     """An encoder with a masked-language-model head: it can say how probable an answer is in its place."""
@@ -299,6 +338,19 @@ class _Causal(_Readable):
         start = self._encoder.start
         liner = self._reads.ended(Liner(tokenizer, self.context_length, start, ()))
         return DecoderReader(self._network, self.layout(), liner, self.name, self._scorer, self._reads.space)
+
+    def pupil(self, method: str, seed: int, start: str, rank: int) -> Any:
+        """A trainable copy; with start "unembedding" its head begins with the output rows of "0" and "1"."""
+        from gnomon.models._pupil import Pupil
+
+        network, encoder = self._network, self._encoder
+        first = None
+        if start == "unembedding":
+            rows = [ids[-1] for ids in encoder.whole(["0", "1"])]
+            first = network.get_output_embeddings().weight[rows].detach().float()
+        return Pupil(
+            copy.deepcopy(network.base_model), encoder.whole, first, method, seed, True, self.context_length, rank
+        )
 
     @cached_property
     def _network(self) -> Any:

@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from gnomon.models import Model, Represents
+from gnomon.supervision._agreement import agreement, chosen_point
 from gnomon.supervision._features import Features, read_features
 from gnomon.supervision._heads import HeadRecipe, train_heads
 from gnomon.supervision._pool import Pool
 from gnomon.supervision._stages import Job, Outcome
 
-__all__ = ["Frozen", "chosen_point"]
+__all__ = ["Frozen"]
 
 Progress = Callable[[str, int, int], None]
 
@@ -105,14 +106,3 @@ class Frozen:
                     seconds=each,
                 ),
             )
-
-
-def agreement(says: Any, labels: Any) -> float:
-    """Share of rows where `says` and `labels`, both P(class 1), fall on the same side of a half."""
-    return float(np.mean((np.asarray(says) > 0.5) == (np.asarray(labels) > 0.5)))
-
-
-def chosen_point(held: Any, select: str) -> int:
-    """The point to take: the last of those with the most agreement on held-out rows, or the last of
-    all."""
-    return len(held) - 1 - (0 if select == "last" else int(np.argmax(held[::-1])))

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gnomon.blocks import Block
 from gnomon.errors import UsageError
 from gnomon.files import cache_folder
@@ -23,7 +25,7 @@ from gnomon.report import write
 from gnomon.runs import Manifest, Run, now, surroundings
 from gnomon.studies import report_run, run_id
 from gnomon.supervision._heads import HeadRecipe
-from gnomon.supervision._ladder import Ladder
+from gnomon.supervision._ladder import Ladder, Learner
 from gnomon.supervision._loss import loss_named
 from gnomon.supervision._pool import Pool, pool
 from gnomon.supervision._simulated import KINDS
@@ -31,7 +33,11 @@ from gnomon.tasks import TaskData, judged, load_task
 
 __all__ = ["LEARNERS", "Settings", "Study", "TaskPool", "supervise"]
 
-LEARNERS = {"frozen": ("represent", "a linear head on frozen states of the last layer")}
+LEARNERS = {
+    "frozen": ("represent", "a linear head on frozen states of the last layer"),
+    "lora": ("learn", "low-rank adapters at all linear layers, and a head"),
+    "full": ("learn", "the whole network, and a head"),
+}
 SELECT = ("held", "last")
 
 Progress = Callable[[str, int, int], None]
@@ -43,6 +49,9 @@ class Settings:
     """How models are taught. Every field is part of the run's identity."""
 
     learner: str
+    epochs: int
+    lr: float | None
+    max_tokens: int
     losses: tuple[str, ...]
     seeds: int
     chain: bool
@@ -84,6 +93,9 @@ def supervise(
     ladder: Sequence[str | Model],
     *,
     learner: str = "frozen",
+    epochs: int = 2,
+    lr: float | None = None,
+    max_tokens: int = 1024,
     losses: Sequence[str] = ("xent", "confidence"),
     seeds: int = 3,
     chain: bool = False,
@@ -107,8 +119,12 @@ def supervise(
         Choice tasks, as in `gnomon ls tasks`; `task-subset` is one subset alone.
     ladder : sequence of str or Model
         At least two models, from weak to strong; `NAME@layers=K` is a model's first K layers.
-    learner : {"frozen"}
-        What learns: see `LEARNERS`.
+    learner : {"frozen", "lora", "full"}
+        What learns: a linear head on frozen states, low-rank adapters with a head, or the whole network.
+    epochs, lr : optional
+        Of "lora" and "full"; by default 2 (the paper), and 2e-4 or 5e-5.
+    max_tokens : int
+        Longer texts are left out for all models alike; for "lora" and "full".
     losses : sequence of str
         Names of `gnomon/supervision/losses`, with settings as in "confidence@alpha=0.75".
     seeds : int
@@ -147,7 +163,20 @@ def supervise(
     complete
     """
     names = [tasks] if isinstance(tasks, str) else list(dict.fromkeys(tasks))
-    settings = _settings(learner, losses, seeds, chain, simulate, select, learn, test, seed)
+    settings = _settings(
+        learner=learner,
+        epochs=epochs,
+        lr=lr,
+        max_tokens=max_tokens,
+        losses=tuple(dict.fromkeys(losses)),
+        seeds=seeds,
+        chain=chain,
+        simulate=tuple(dict.fromkeys(simulate)),
+        select=select,
+        learn=learn,
+        test=test,
+        seed=seed,
+    )
     models, notes = _models(ladder, model_args or {}, LEARNERS[learner][0])
     if chain and len(models) < 3:
         raise UsageError(
@@ -156,8 +185,7 @@ def supervise(
     found = []
     for name in names:
         data = load_task(name, task_args)
-        rows = pool(judged(data.task, data.items()), learn=learn, test=test, seed=seed)
-        found.append(TaskPool(name, data, rows))
+        found.append(TaskPool(name, data, _rows(name, data, models, settings)))
     spec = {
         "study": "supervise",
         "tasks": [
@@ -173,34 +201,36 @@ def supervise(
     return run
 
 
-def _settings(
-    learner: str,
-    losses: Sequence[str],
-    seeds: int,
-    chain: bool,
-    simulate: Sequence[str],
-    select: str,
-    learn: int,
-    test: int,
-    seed: int,
-) -> Settings:
-    if learner not in LEARNERS:
-        raise unknown("learner", learner, LEARNERS)
-    if not losses:
+def _settings(**given: Any) -> Settings:
+    settings = Settings(**given)
+    if settings.learner not in LEARNERS:
+        raise unknown("learner", settings.learner, LEARNERS)
+    if not settings.losses:
         raise UsageError("no loss was named.", hint="Give  --losses xent,confidence .")
-    for name in losses:
+    for name in settings.losses:
         loss_named(name)
-    for kind in simulate:
+    for kind in settings.simulate:
         if kind not in KINDS:
             raise unknown("kind of simulated error", kind, KINDS)
-    if select not in SELECT:
-        raise unknown("way to select an epoch", select, SELECT)
-    for what, value in (("seeds", seeds), ("learn", learn), ("test", test)):
-        if value < 1:
-            raise UsageError(f"{what}={value} was given.", hint="Give a whole number from 1.")
-    return Settings(
-        learner, tuple(dict.fromkeys(losses)), seeds, chain, tuple(dict.fromkeys(simulate)), select, learn, test, seed
-    )
+    if settings.select not in SELECT:
+        raise unknown("way to select an epoch", settings.select, SELECT)
+    for what in ("seeds", "learn", "test", "epochs", "max_tokens"):
+        if getattr(settings, what) < 1:
+            raise UsageError(f"{what}={getattr(settings, what)} was given.", hint="Give a whole number from 1.")
+    if settings.lr is not None and not 0 < settings.lr < 1:
+        raise UsageError(f"lr={settings.lr:g} was given.", hint="Give a number between 0 and 1.")
+    return settings
+
+
+def _rows(name: str, data: TaskData, models: Mapping[str, Model], settings: Settings) -> Pool:
+    """The task's rows, without those that are too long for any model."""
+    found = judged(data.task, data.items())
+    long = None
+    if settings.learner != "frozen":
+        texts = [one.text for one in found]
+        most = np.max([model.count_tokens(texts) for model in models.values()], axis=0)  # type: ignore[attr-defined]
+        long = [bool(count > settings.max_tokens) for count in most]
+    return pool(found, learn=settings.learn, test=settings.test, seed=settings.seed, long=long)
 
 
 def _models(
@@ -278,7 +308,6 @@ def _manifest(study: Study, command: str) -> Manifest:
 
 def _work(run: Run, study: Study, cache: bool, progress: Progress) -> None:
     """Compute stages, then write arrays, records, result, report and manifest, in this order."""
-    from gnomon.supervision._frozen import Frozen
     from gnomon.supervision._stages import StageStore
     from gnomon.supervision._summary import summarise
     from gnomon.supervision._written import records, save_predictions
@@ -289,8 +318,7 @@ def _work(run: Run, study: Study, cache: bool, progress: Progress) -> None:
     store = StageStore(root / "stages")
     ladders: list[Ladder] = []
     for one in study.tasks:
-        learner = Frozen(study.models, root / "states", HeadRecipe(), study.settings.select, progress)
-        ladder = Ladder(one.pool, learner, store, progress)
+        ladder = Ladder(one.pool, _learner(study, root, progress), store, progress)
         ladder.compute(nodes(study))
         run.log(f"{one.name}: {ladder.computed:,} stages computed, {ladder.reused:,} known before")
         ladders.append(ladder)
@@ -301,6 +329,16 @@ def _work(run: Run, study: Study, cache: bool, progress: Progress) -> None:
     made = records(study, ladders)
     journal.append([record for record in made if journal.records.get(record.id) != record])
     _finish(run, study, blocks, len(made), began)
+
+
+def _learner(study: Study, root: Path, progress: Progress) -> Learner:
+    from gnomon.supervision import _frozen, _tuned
+
+    settings = study.settings
+    if settings.learner == "frozen":
+        return _frozen.Frozen(study.models, root / "states", HeadRecipe(), settings.select, progress)
+    recipe = _tuned.TuneRecipe(settings.learner, settings.epochs, lr=settings.lr)
+    return _tuned.Tuned(study.models, root / "stages", recipe, settings.select, progress)
 
 
 def _finish(run: Run, study: Study, blocks: list[Block], rows: int, began: float) -> None:

@@ -330,7 +330,7 @@ def _lines(
     ]
     yield Curve(
         title=f"Over training, {names[0]} teaches {names[-1]}{suffix}",
-        x_label="epoch",
+        x_label="epoch" if study.settings.learner == "frozen" else "look",
         y_label="test accuracy, agreement",
         series=course,
         caption="Accuracy that rises and then falls while agreement rises: the student comes to copy errors.",

@@ -1,0 +1,161 @@
+"""A network with a head for two classes that can be trained: the whole of it, or low-rank adapters.
+
+Belongs here: texts to logits with gradients, trainable weights, their state. Does not belong here: losses, schedules
+and what is learned (`supervision/`), or loading (`hf.py`).
+
+The head reads the state of the last token (the first one in encoders), found by each text's own length and never by
+looking for padding, so that a text which holds the padding token is read as any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gnomon.errors import ModelError, UsageError
+
+__all__ = ["METHODS", "Pupil"]
+
+METHODS = ("full", "lora")
+
+
+class Pupil:
+    """A trainable copy of a network, with a head of two classes.
+
+    Parameters
+    ----------
+    stack : PreTrainedModel
+        Without its output head; it is changed, so give a copy.
+    encode : callable (texts) -> list of list of int
+        Token ids of each, special tokens included.
+    first : Tensor (2, width) or None
+        What the head begins with, such as the unembedding rows of "0" and "1"; zeros where None.
+    method : {"full", "lora"}
+    rank : int
+        Of the adapters.
+    seed : int
+        Of the adapters' start.
+    causal : bool
+        Whether the last token is read; else the first.
+    """
+
+    def __init__(
+        self,
+        stack: Any,
+        encode: Any,
+        first: Tensor | None,
+        method: str,
+        seed: int,
+        causal: bool,
+        limit: int | None,
+        rank: int = 8,
+    ) -> None:
+        self._encode, self._causal, self.limit = encode, causal, limit
+        width = int(stack.config.get_text_config().hidden_size)
+        self.head = torch.nn.Linear(width, 2, device=stack.device, dtype=torch.float32)
+        with torch.no_grad():
+            self.head.bias.zero_()
+            self.head.weight.zero_() if first is None else self.head.weight.copy_(first)
+        self._stack = stack.requires_grad_(True) if method == "full" else _adapted(stack, rank, seed)
+        self._stack.eval()  # no dropout, as in the released code: what is compared are labels, not luck
+        self.tokens_computed = 0
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.head.weight.device
+
+    def weights(self) -> list[torch.nn.Parameter]:
+        """All that is trained."""
+        return [*(one for one in self._stack.parameters() if one.requires_grad), *self.head.parameters()]
+
+    def state(self) -> dict[str, Tensor]:
+        """Copies of all trained weights, on the CPU."""
+        return {str(number): one.detach().to("cpu", copy=True) for number, one in enumerate(self.weights())}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Take weights that `state` gave."""
+        with torch.no_grad():
+            for number, one in enumerate(self.weights()):
+                one.copy_(state[str(number)])
+
+    def ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of texts; raises UsageError for one that is longer than the model reads."""
+        found: list[list[int]] = self._encode(list(texts))
+        for text, one in zip(texts, found, strict=True):
+            if not one:
+                raise UsageError(f"the text '{text[:40]}' has no token.", hint="Leave out empty texts.")
+            if self.limit is not None and len(one) > self.limit:
+                raise UsageError(
+                    f"the text '{text[:40]}...' has {len(one):,} tokens, and the model reads {self.limit:,}.",
+                    hint="Lower  --max-tokens .",
+                )
+        return found
+
+    def states(self, ids: Sequence[Sequence[int]]) -> Tensor:
+        """(n, width), float32, with gradient: the states that the head reads, of texts padded to the longest."""
+        longest = max(map(len, ids))
+        tokens = torch.zeros((len(ids), longest), dtype=torch.long)
+        mask = torch.zeros((len(ids), longest), dtype=torch.long)
+        for row, one in enumerate(ids):
+            tokens[row, : len(one)] = torch.tensor(one)
+            mask[row, : len(one)] = 1
+        out = self._stack(input_ids=tokens.to(self.device), attention_mask=mask.to(self.device)).last_hidden_state
+        self.tokens_computed += int(mask.sum())
+        at = mask.sum(dim=1) - 1 if self._causal else torch.zeros(len(ids), dtype=torch.long)
+        found: Tensor = out[torch.arange(len(ids)), at.to(out.device)].float()
+        return found
+
+    def logits(self, ids: Sequence[Sequence[int]]) -> Tensor:
+        """(n, 2), with gradient."""
+        found: Tensor = self.head(self.states(ids))
+        if not torch.isfinite(found).all():
+            raise ModelError(
+                "the model gives logits that are not finite.",
+                hint="Take a smaller learning rate, or  -M dtype=float32 .",
+            )
+        return found
+
+    def predict(self, ids: Sequence[Sequence[int]], tokens: int, what: str = "logits") -> NDArray[np.float32]:
+        """Logits (n, 2), or "states" (n, width), of texts in any number; batches hold texts of similar length."""
+        read = self.logits if what == "logits" else self.states
+        width = 2 if what == "logits" else self.head.weight.shape[1]
+        found = np.empty((len(ids), width), dtype=np.float32)
+        with torch.no_grad():
+            for rows in batches([len(one) for one in ids], tokens):
+                found[rows] = read([ids[row] for row in rows]).cpu().numpy()
+        return found
+
+
+def batches(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
+    """Row numbers in batches of similar length, none of which has more than `tokens` places, padding included (save a
+    single longer row).
+
+    >>> list(batches([5, 1, 9, 2], 6))
+    [[1, 3], [0], [2]]
+    """
+    held: list[int] = []
+    for row in sorted(range(len(lengths)), key=lambda row: (lengths[row], row)):
+        if held and lengths[row] * (len(held) + 1) > tokens:
+            yield held
+            held = []
+        held.append(row)
+    if held:
+        yield held
+
+
+def _adapted(stack: Any, rank: int, seed: int) -> Any:
+    """`stack`, frozen, with low-rank adapters at all its linear layers (Hu et al. 2021)."""
+    from peft import LoraConfig, get_peft_model
+
+    stack.requires_grad_(False)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return get_peft_model(
+            stack, LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules="all-linear")
+        )
