@@ -9,6 +9,7 @@ looking for padding, so that a text which holds the padding token is read as any
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -154,7 +155,8 @@ def _adapted(stack: Any, rank: int, seed: int) -> Any:
     from peft import LoraConfig, get_peft_model
 
     stack.requires_grad_(False)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers for an attribute's older name
         torch.manual_seed(seed)
         return get_peft_model(
             stack, LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules="all-linear")
