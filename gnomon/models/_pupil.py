@@ -156,7 +156,7 @@ def _adapted(stack: Any, rank: int, seed: int) -> Any:
 
     stack.requires_grad_(False)
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers for an attribute's older name
+        warnings.simplefilter("ignore")  # an older name of an attribute, and a setting that peft mends by itself
         torch.manual_seed(seed)
         return get_peft_model(
             stack, LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules="all-linear")

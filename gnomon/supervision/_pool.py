@@ -87,6 +87,8 @@ def pool(judged: Sequence[Judged], *, learn: int, test: int, seed: int, long: Se
     """
     notes: list[str] = []
     kept = _distinct(judged, long, notes)
+    if not kept:
+        raise DataError(f"of {len(judged):,} texts none is left. {' '.join(notes)}", hint="Raise  --max-tokens .")
     _both(kept)
     wanted = learn + test
     if len(kept) < wanted:
@@ -183,9 +185,8 @@ def _distinct(judged: Sequence[Judged], long: Sequence[bool] | None, notes: list
 def _both(kept: Sequence[Judged]) -> None:
     classes = {one.label for one in kept}
     if len(classes) < 2:
-        which = f"label {next(iter(classes))}" if classes else "no text"
         raise DataError(
-            f"all {len(kept)} texts have {which}: there are no two classes to tell apart.",
+            f"all {len(kept)} texts have label {next(iter(classes))}: there are no two classes to tell apart.",
             hint="Take other subsets or splits with  -T subsets=...  or  -T split=... .",
         )
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from gnomon.errors import DataError, UsageError
 from gnomon.registry import did_you_mean
 from gnomon.tasks._sources import Folder, MissingFile, Source
-from gnomon.tasks._task import Item, Task, task_named
+from gnomon.tasks._task import Item, Task, registry, task_named
 
 __all__ = ["TASK_ARGUMENTS", "WRITING_ARGUMENTS", "TaskData", "load_task"]
 
@@ -141,7 +141,7 @@ def load_task(name: str, arguments: Mapping[str, str] | None = None) -> TaskData
     Parameters
     ----------
     name : str
-        As in `gnomon ls tasks`.
+        As in `gnomon ls tasks`; `ethics-justice` is one subset of a task.
     arguments : mapping
         data (a folder), subsets (names joined by commas), split (names joined by commas), counts (release, any),
         shots_split (another split for few-shot examples than the release's); where a model writes text also samples,
@@ -152,8 +152,16 @@ def load_task(name: str, arguments: Mapping[str, str] | None = None) -> TaskData
     >>> load_task("facts", {"subsets": "capitals-statements"}).items()[0].choices
     ('false', 'true')
     """
-    task = task_named(name)
     given = dict(arguments or {})
+    name, subset = _taken_apart(name)
+    if subset:
+        if "subsets" in given:
+            raise UsageError(
+                f"'{name}-{subset}' names a subset, and  -T subsets={given['subsets']}  others.",
+                hint="Give one of them.",
+            )
+        given["subsets"] = subset
+    task = task_named(name)
     prompts_notes: list[str] = []
     if task.promptsource and "promptsource" in given:
         from gnomon.tasks._promptsource import with_templates
@@ -182,6 +190,15 @@ def load_task(name: str, arguments: Mapping[str, str] | None = None) -> TaskData
         notes=[*notes, *prompts_notes],
         options={key: given[key] for key in own if key in given},
     )
+
+
+def _taken_apart(name: str) -> tuple[str, str]:
+    """A task's name, and the subset that follows it after a hyphen, if it is a task with that subset."""
+    owner, _, subset = name.partition("-")
+    known = registry.names()
+    if subset and name not in known and owner in known and subset in task_named(owner).subsets:
+        return owner, subset
+    return name, ""
 
 
 def _shots_split(task: Task, given: str | None, splits: Sequence[str]) -> tuple[str | None, list[str]]:

@@ -355,3 +355,12 @@ def test_counts_are_checked_for_the_hub_too(hub):
 def test_a_hub_that_cannot_be_reached_is_one_data_error_with_the_way_out(hub):
     with pytest.raises(DataError, match=r"hub cais/mmlu .* cannot be had: Couldn't reach .*-T data=FOLDER"):
         load_task("mmlu", {"subsets": "anatomy"}).items()
+
+
+def test_a_subset_can_stand_in_the_tasks_name():
+    one, other = load_task("facts-capitals-statements"), load_task("facts", {"subsets": "capitals-statements"})
+    assert [item.id for item in one.items()] == [item.id for item in other.items()]
+    with pytest.raises(UsageError, match="names a subset"):
+        load_task("facts-capitals-statements", {"subsets": "planets-statements"})
+    with pytest.raises(UsageError, match="no task is named 'facts-nowhere'"):
+        load_task("facts-nowhere")
