@@ -22,7 +22,7 @@ from gnomon.cli._options import json_option, key_values, runs_dir_option
     multiple=True,
     callback=key_values,
     metavar="KEY=VALUE",
-    help="Task argument: data, subsets, split, ...",
+    help="Task argument: data, subsets, split, ...; TASK.KEY=VALUE for one task alone.",
 )
 @click.option(
     "--learner", default="frozen", show_default=True, help="What learns: frozen (heads on frozen states), lora, full."

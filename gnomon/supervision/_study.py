@@ -20,7 +20,7 @@ from gnomon.blocks import Block
 from gnomon.errors import UsageError
 from gnomon.files import cache_folder
 from gnomon.models import Model, load_model, require
-from gnomon.registry import unknown
+from gnomon.registry import did_you_mean, unknown
 from gnomon.report import write
 from gnomon.runs import Manifest, Run, now, surroundings
 from gnomon.studies import report_run, run_id
@@ -139,7 +139,7 @@ def supervise(
     learn, test : int
         Rows to learn from (both halves together) and to test on, at most.
     task_args, model_args : mapping
-        As in `gnomon.evaluate`; for every task and every model.
+        As in `gnomon.evaluate`; for every task and every model. "sst2.split" is the argument of one task alone.
     seed : int
         Of the choice of rows, and of intervals.
 
@@ -184,7 +184,7 @@ def supervise(
         )
     found = []
     for name in names:
-        data = load_task(name, task_args)
+        data = load_task(name, _of_task(name, names, task_args or {}))
         found.append(TaskPool(name, data, _rows(name, data, models, settings)))
     spec = {
         "study": "supervise",
@@ -220,6 +220,21 @@ def _settings(**given: Any) -> Settings:
     if settings.lr is not None and not 0 < settings.lr < 1:
         raise UsageError(f"lr={settings.lr:g} was given.", hint="Give a number between 0 and 1.")
     return settings
+
+
+def _of_task(name: str, names: Sequence[str], given: Mapping[str, str]) -> dict[str, str]:
+    """The task arguments of one task: those for all, and those that begin with its name and a full stop."""
+    found = {}
+    for key, value in given.items():
+        owner, stop, own = key.partition(".")
+        if stop and owner not in names:
+            hint = did_you_mean(owner, names) or f"The tasks here: {', '.join(names)}."
+            raise UsageError(f"task argument '{key}' belongs to a task that is not studied here.", hint=hint)
+        if not stop:
+            found.setdefault(key, value)
+        elif owner == name:
+            found[own] = value
+    return found
 
 
 def _rows(name: str, data: TaskData, models: Mapping[str, Model], settings: Settings) -> Pool:

@@ -228,3 +228,12 @@ def test_a_strong_model_that_is_smaller_is_warned_of(tmp_path):
     notes = [block.text for block in run.result() if block.kind == "note"]
     assert any("is smaller" in text for text in notes)
     assert json.loads((run.path / "manifest.json").read_text())["status"] == "complete"
+
+
+def test_an_argument_can_belong_to_one_task_alone(tmp_path):
+    given = {"facts.subsets": "capitals-statements"}
+    run = supervise(["facts", "facts-planets-statements"], MODELS, runs_dir=tmp_path, task_args=given, **SMALL)
+    assert {row[0] for row in tables(run)["Supervisor, student, ceiling"].rows} == {"facts", "facts-planets-statements"}
+    assert all(record.id.startswith(("facts/capitals", "facts-planets")) for record in run.records().values())
+    with pytest.raises(UsageError, match="not studied here"):
+        supervise("facts", MODELS, runs_dir=tmp_path, task_args={"fact.subsets": "x"}, **SMALL)
