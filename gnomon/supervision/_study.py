@@ -224,7 +224,7 @@ def _settings(**given: Any) -> Settings:
 
 def _of_task(name: str, names: Sequence[str], given: Mapping[str, str]) -> dict[str, str]:
     """The task arguments of one task: those for all, and those that begin with its name and a full stop."""
-    found = {}
+    found: dict[str, str] = {}
     for key, value in given.items():
         owner, stop, own = key.partition(".")
         if stop and owner not in names:
