@@ -53,6 +53,13 @@ class Features:
     computed: int
     reused: int
 
+    def compared(self) -> Features:
+        """Of the first half of the texts less the second."""
+        half = len(self.values) // 2
+        return Features(
+            self.values[:half] - self.values[half:], self.cut[:half] | self.cut[half:], self.computed, self.reused
+        )
+
 
 def read_features(
     model: Represents, texts: Sequence[str], labels: Sequence[int], root: Path, progress: Progress

@@ -65,18 +65,20 @@ class Frozen:
         return f"{model.fingerprint()} {model.layout().rule}"
 
     def features(self, pool: Pool, name: str) -> Features:
-        """States of all the pool's texts."""
+        """States of all the pool's texts, or differences of states where texts are compared."""
         key = (name, id(pool))
         if key not in self._features:
             model = self._models[name]
             assert isinstance(model, Represents)
-            self._features[key] = read_features(
+            labels = pool.labels.tolist()
+            found = read_features(
                 model,
-                pool.texts,
-                pool.labels.tolist(),
+                [*pool.texts, *pool.against],
+                [*labels, *(1 - label for label in labels)] if pool.against else labels,
                 self._root,
                 lambda done, total: self._progress(f"reading · {name}", done, total),
             )
+            self._features[key] = found.compared() if pool.against else found
         return self._features[key]
 
     def learn(
@@ -85,7 +87,9 @@ class Frozen:
         """Outcomes of one model's jobs, by their number; all are computed together, whichever are skipped."""
         began = time.perf_counter()
         values = self.features(pool, name).values
-        heads = train_heads(values, [job.lesson for job in jobs], self._recipe, standard=pool.learn)
+        heads = train_heads(
+            values, [job.lesson for job in jobs], self._recipe, standard=pool.learn, paired=bool(pool.against)
+        )
         each = (time.perf_counter() - began) / len(jobs)
         for number, job in enumerate(jobs):
             if skip(number):

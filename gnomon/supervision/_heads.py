@@ -108,6 +108,7 @@ def train_heads(
     recipe: HeadRecipe | None = None,
     start: ArrayLike | None = None,
     standard: NDArray[np.int64] | None = None,
+    paired: bool = False,
 ) -> Heads:
     """Train one head a lesson on frozen features.
 
@@ -123,6 +124,9 @@ def train_heads(
         (the paper); zeros by default (its public code).
     standard : ndarray of int, optional
         Rows whose mean and standard deviation standardise the features; by default those that occur in any lesson.
+    paired : bool
+        Features are differences of two texts: nothing is centred and there is no bias, so that swapping the two
+        negates the logit (the reward model of section 4.2 is such a difference).
 
     Returns
     -------
@@ -139,8 +143,8 @@ def train_heads(
     x = np.asarray(features, dtype=np.float32)
     _check(x, lessons)
     used = np.unique(np.concatenate([lesson.rows for lesson in lessons])) if standard is None else standard
-    centre = x[used].mean(axis=0)
-    scale = x[used].std(axis=0)
+    centre = x[used].mean(axis=0) if not paired else np.zeros(x.shape[1], dtype=np.float32)
+    scale = np.sqrt(np.square(x[used] - centre).mean(axis=0))
     scale[scale < 1e-8 * max(float(scale.max()), 1e-30)] = 1.0  # a feature that never varies says nothing
     scale[scale == 0] = 1.0
     ready = torch.from_numpy((x - centre) / scale)
@@ -154,7 +158,7 @@ def train_heads(
     weights = np.empty((len(lessons), recipe.epochs, 2, x.shape[1]), dtype=np.float32)
     bias = np.empty((len(lessons), recipe.epochs, 2), dtype=np.float32)
     for members in _together(lessons, recipe.batch, x.shape[1]):
-        found = _train(ready, [lessons[number] for number in members], recipe, first, offset)
+        found = _train(ready, [lessons[number] for number in members], recipe, first, offset, paired)
         weights[members], bias[members] = found
     return Heads(weights, bias, centre, scale)
 
@@ -193,13 +197,14 @@ def _train(
     recipe: HeadRecipe,
     first: NDArray[np.float32],
     offset: NDArray[np.float32],
+    paired: bool,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     heads, n = len(lessons), len(lessons[0].rows)
     loss = loss_named(lessons[0].loss)
     targets = torch.from_numpy(np.stack([lesson.targets for lesson in lessons]).astype(np.float32))
     weight = torch.from_numpy(np.tile(first, (heads, 1, 1))).requires_grad_()
-    bias = torch.from_numpy(np.tile(offset, (heads, 1, 1))).requires_grad_()
-    optimiser = torch.optim.AdamW([weight, bias], lr=recipe.lr, weight_decay=recipe.decay)
+    bias = torch.from_numpy(np.tile(offset, (heads, 1, 1))).requires_grad_(not paired)
+    optimiser = torch.optim.AdamW([weight] if paired else [weight, bias], lr=recipe.lr, weight_decay=recipe.decay)
     per_epoch = -(-n // recipe.batch)
     total = per_epoch * recipe.epochs
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, total)

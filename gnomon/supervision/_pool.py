@@ -35,7 +35,8 @@ Rows = NDArray[np.int64]
 class Pool:
     """All rows of a study: those that can be learned from, and those of the test set, both balanced.
 
-    `texts`, `labels`, `groups` and `ids` run over all rows; `learn` and `test` are row numbers.
+    `texts`, `labels`, `groups` and `ids` run over all rows; `learn` and `test` are row numbers. Where texts are
+    compared, `against` holds the other of each pair; else it is empty.
     """
 
     texts: tuple[str, ...]
@@ -45,12 +46,14 @@ class Pool:
     learn: Rows
     test: Rows
     notes: tuple[str, ...] = ()
+    against: tuple[str, ...] = ()
 
     def digest(self, rows: Rows) -> str:
         """A hash of ids and texts of `rows` in their order: equal rows, equal digest."""
         parts = hashlib.sha256()
         for row in rows:
-            for text in (self.ids[row], self.texts[row]):
+            other = [self.against[row]] if self.against else []
+            for text in (self.ids[row], self.texts[row], *other):
                 data = text.encode("utf-8", "surrogatepass")
                 parts.update(len(data).to_bytes(8, "big") + data)
         return parts.hexdigest()
@@ -123,6 +126,7 @@ def _made(kept: Sequence[Judged], learned: Sequence[int], chosen: Sequence[int],
         learn=np.array(sorted(place[number] for number in learned), dtype=np.int64),
         test=np.array(sorted(place[number] for number in chosen), dtype=np.int64),
         notes=tuple(notes),
+        against=tuple(kept[number].against for number in rows) if kept[0].against else (),
     )
 
 
@@ -162,22 +166,22 @@ def _divided(found: Pool, rows: Rows, shares: Sequence[float], what: str) -> tup
 
 def _distinct(judged: Sequence[Judged], long: Sequence[bool] | None, notes: list[str]) -> list[Judged]:
     """Rows with a text, each text once; texts that carry both labels, and long ones, are left out."""
-    labels: dict[str, set[int]] = {}
+    labels: dict[tuple[str, str], set[int]] = {}
     for one in judged:
-        labels.setdefault(one.text, set()).add(one.label)
-    kept: dict[str, Judged] = {}
+        labels.setdefault((one.text, one.against), set()).add(one.label)
+    kept: dict[tuple[str, str], Judged] = {}
     counts: Counter[str] = Counter()
     for number, one in enumerate(judged):
         if not one.text.strip():
             counts["empty"] += 1
         elif long is not None and long[number]:
             counts["longer than a model reads"] += 1
-        elif len(labels[one.text]) > 1:
+        elif len(labels[one.text, one.against]) > 1:
             counts["both right and wrong, by their labels"] += 1
-        elif one.text in kept:
+        elif (one.text, one.against) in kept:
             counts["there twice"] += 1
         else:
-            kept[one.text] = one
+            kept[one.text, one.against] = one
     notes.extend(f"{count:,} texts were left out: {what}." for what, count in counts.items())
     return list(kept.values())
 

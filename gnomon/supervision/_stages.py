@@ -26,7 +26,7 @@ from gnomon.supervision._pool import Pool
 
 __all__ = ["Job", "Outcome", "StageStore", "key_of"]
 
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)

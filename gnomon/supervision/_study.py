@@ -242,8 +242,11 @@ def _rows(name: str, data: TaskData, models: Mapping[str, Model], settings: Sett
     found = judged(data.task, data.items())
     long = None
     if settings.learner != "frozen":
-        texts = [one.text for one in found]
-        most = np.max([model.count_tokens(texts) for model in models.values()], axis=0)  # type: ignore[attr-defined]
+        most = np.zeros(len(found))
+        for which in ("text", "against"):
+            texts = [getattr(one, which) for one in found]
+            for model in models.values() if any(texts) else ():
+                most = np.maximum(most, model.count_tokens(texts))  # type: ignore[attr-defined]
         long = [bool(count > settings.max_tokens) for count in most]
     return pool(found, learn=settings.learn, test=settings.test, seed=settings.seed, long=long)
 

@@ -26,7 +26,7 @@ from gnomon.files import write_atomically
 from gnomon.models import Learns, Model
 from gnomon.stats import stream
 from gnomon.supervision._agreement import agreement, chosen_point
-from gnomon.supervision._loss import Step, loss_named
+from gnomon.supervision._loss import Step, log_odds, loss_named
 from gnomon.supervision._pool import Pool
 from gnomon.supervision._stages import Job, Outcome, key_of
 
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["TuneRecipe", "Tuned"]
 
 Progress = Callable[[str, int, int], None]
-Texts = Sequence[Sequence[int]]
 
 
 @dataclass(frozen=True)
@@ -110,9 +109,10 @@ class Tuned:
         assert isinstance(model, Learns)
         pupil: Pupil = model.pupil(recipe.method, job.lesson.seed, recipe.start, recipe.rank)
         if name not in self._ids:
-            self._ids[name] = pupil.ids(pool.texts)
-        ids = self._ids[name]
-        course = _Course(pupil, ids, job, recipe, self._select, place)
+            self._ids[name] = pupil.ids([*pool.texts, *pool.against])
+        course = _Course(
+            pupil, _Texts(self._ids[name], len(pool.texts) if pool.against else 0), job, recipe, self._select, place
+        )
         course.run(lambda done, total: self._progress(f"training · {name}", done, total))
         wanted = course.best(job.wanted)
         place.unlink(missing_ok=True)
@@ -125,11 +125,35 @@ class Tuned:
         )
 
 
+@dataclass(frozen=True)
+class _Texts:
+    """Token ids of all rows; where texts are compared, those of the others follow after `pairs` rows.
+
+    A pair's logits are 0 and r(text) - r(against), r being the head's log-odds of one text: swapping the two negates
+    them, and equal texts give a half (Burns et al. 2023, section 4.2).
+    """
+
+    ids: Sequence[Sequence[int]]
+    pairs: int
+
+    def of(self, rows: NDArray[np.int64]) -> list[Sequence[int]]:
+        """Ids of all texts of these rows: one a row, or first all and then all others."""
+        others = [self.ids[row + self.pairs] for row in rows] if self.pairs else []
+        return [*(self.ids[row] for row in rows), *others]
+
+    def joined(self, logits: torch.Tensor) -> torch.Tensor:
+        """Logits (rows, 2) from those of the texts."""
+        if not self.pairs:
+            return logits
+        text, other = (logits[:, 1] - logits[:, 0]).chunk(2)
+        return torch.stack([torch.zeros_like(text), text - other], dim=1)
+
+
 class _Course:
     """One training, from its last look on."""
 
-    def __init__(self, pupil: Pupil, ids: Texts, job: Job, recipe: TuneRecipe, select: str, place: Path) -> None:
-        self._pupil, self._ids, self._job, self._recipe, self._select = pupil, ids, job, recipe, select
+    def __init__(self, pupil: Pupil, texts: _Texts, job: Job, recipe: TuneRecipe, select: str, place: Path) -> None:
+        self._pupil, self._texts, self._job, self._recipe, self._select = pupil, texts, job, recipe, select
         self._place = place
         self._loss = loss_named(job.lesson.loss)
         rows = len(job.lesson.rows)
@@ -173,15 +197,15 @@ class _Course:
         from gnomon.models._pupil import batches
 
         lesson, pupil = self._job.lesson, self._pupil
-        ids = [self._ids[row] for row in lesson.rows[places]]
+        ids = self._texts.of(lesson.rows[places])
         weak = torch.tensor(lesson.targets[places], dtype=torch.float32, device=pupil.device)
         pieces = list(batches([len(one) for one in ids], self._recipe.tokens))
         self._optimiser.zero_grad(set_to_none=True)
         if len(pieces) == 1:
-            self._loss(pupil.logits(ids), weak, self._step).backward()  # type: ignore[no-untyped-call]
+            self._loss(self._texts.joined(pupil.logits(ids)), weak, self._step).backward()  # type: ignore[no-untyped-call]
         else:
             whole = torch.from_numpy(pupil.predict(ids, self._recipe.tokens)).to(pupil.device).requires_grad_()
-            self._loss(whole, weak, self._step).backward()  # type: ignore[no-untyped-call]
+            self._loss(self._texts.joined(whole), weak, self._step).backward()  # type: ignore[no-untyped-call]
             assert whole.grad is not None
             for rows in pieces:
                 pupil.logits([ids[row] for row in rows]).backward(whole.grad[rows])  # type: ignore[no-untyped-call]
@@ -191,8 +215,8 @@ class _Course:
     def _says(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         if not len(rows):
             return np.empty(0)
-        logits = self._pupil.predict([self._ids[row] for row in rows], self._recipe.tokens).astype(np.float64)
-        return np.asarray(1 / (1 + np.exp(logits[:, 0] - logits[:, 1])), dtype=np.float64)
+        logits = torch.from_numpy(self._pupil.predict(self._texts.of(rows), self._recipe.tokens)).double()
+        return np.asarray(torch.sigmoid(log_odds(self._texts.joined(logits))).numpy(), dtype=np.float64)
 
     def _look(self) -> None:
         """Predict, keep the weights of the look that would be chosen, and write what an interrupted training needs."""

@@ -26,12 +26,13 @@ __all__ = ["Judged", "judged", "labelled", "offered"]
 @dataclass(frozen=True, slots=True)
 class Judged:
     """A text and whether it is right (1) or wrong (0). `id` is the item's, with the choice's number where an item gives
-    several."""
+    several. Where a task's choices are compared, `text` is right if it is better than the text `against`."""
 
     id: str
     group: str
     text: str
     label: int
+    against: str = ""
 
 
 Judge = Callable[["Item"], tuple[Judged, ...]]
@@ -89,7 +90,7 @@ def judged(task: Task, items: Sequence[Item], template: str = "") -> list[Judged
 
     The general rule words an item with `template` (by default the first that can word a contrast pair). Where all
     examples of the task have the same two choices, the text is the question and the label the answer; else the question
-    with the right choice, and with a wrong one.
+    with the right choice, and with a wrong one. Where the task's choices are compared, both stand in one `Judged`.
 
     Raises UsageError for a task that is no choice task, DataError where no text came of the items.
 
@@ -118,6 +119,9 @@ def _general(task: Task, template: str, protocol: Protocol) -> Judge:
         if wrong_choice(item) is None:
             return ()
         pair = contrast_pair(item, template, protocol)
+        if task.compared:
+            less, more = (pair.ask.context + answer for answer in pair.ask.continuations)
+            return (Judged(item.id, _group(item), more, int(item.answer == 1), less),)
         if same and len(item.choices) == 2:
             return (Judged(item.id, _group(item), pair.ask.context, int(item.answer == 1)),)
         texts = [pair.ask.context + answer for answer in pair.ask.continuations]

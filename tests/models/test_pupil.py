@@ -16,7 +16,7 @@ from gnomon.supervision import _tuned, supervise
 from gnomon.supervision._ladder import Ladder, ceiling, student
 from gnomon.supervision._pool import pool
 from gnomon.supervision._stages import StageStore
-from gnomon.tasks import judged, load_task
+from gnomon.tasks import Judged, judged, load_task
 
 TEXTS = ["It is wet!", "!!! wow !!! yes!", "x", "Paris is the capital of France, and it rains there."]
 
@@ -201,3 +201,36 @@ def test_texts_too_long_for_one_model_are_left_out_for_all(kept, teach):
 def test_a_smaller_strong_model_is_warned_of(kept, teach):
     run = teach(f"hf/{kept('llama')}", f"hf/{kept('llama')}@layers=1")
     assert any("is smaller" in block.text for block in run.result() if block.kind == "note")
+
+
+def test_swapping_a_pair_negates_its_logit_in_a_network_too(kept):
+    pupil = load_model(f"hf/{kept('llama')}").pupil("full", 0, "unembedding", 2)
+    ids = pupil.ids([*TEXTS, *TEXTS[::-1]])
+    texts = _tuned._Texts(ids, 4)
+    rows = np.arange(4)
+    odds = texts.joined(torch.from_numpy(pupil.predict(texts.of(rows), 999)))[:, 1]
+    assert odds.numpy() == pytest.approx(-odds.numpy()[::-1], abs=1e-5)
+    same = _tuned._Texts([*ids[:4], *ids[:4]], 4)
+    assert same.joined(torch.from_numpy(pupil.predict(same.of(rows), 999)))[:, 1].numpy() == pytest.approx(0, abs=1e-6)
+
+
+@pytest.fixture
+def compared():
+    """Pairs of statements of which the true one is better."""
+    data = load_task("facts", {"subsets": "capitals-statements"})
+    items = judged(data.task, data.items())
+    right, wrong = ([one for one in items if one.label == label] for label in (1, 0))
+    pairs = []
+    for number, (yes, no) in enumerate(zip(right, wrong, strict=False)):
+        first, second = (yes, no) if number % 2 else (no, yes)
+        pairs.append(Judged(str(number), f"g{number}", first.text, number % 2, second.text))
+    return pool(pairs, learn=60, test=20, seed=0)
+
+
+@pytest.mark.parametrize("tokens", [30, 100_000])
+def test_pairs_are_learned_whole_or_in_pieces(tokens, compared, kept, tmp_path):
+    node = student("m", "m", "confidence@warmup=0", 0)
+    one = taught(compared, kept("llama"), tmp_path / "a", [node], method="full", tokens=100_000)[node]
+    other = taught(compared, kept("llama"), tmp_path / "b", [node], method="full", tokens=tokens)[node]
+    assert one.test == pytest.approx(other.test, abs=1e-4)
+    assert len(compared.against) == len(compared.texts)

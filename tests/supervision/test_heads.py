@@ -72,3 +72,14 @@ def test_features_that_are_not_finite_are_refused():
     bad[3, 3] = np.nan
     with pytest.raises(UsageError, match="finite"):
         train_heads(bad, [Lesson(np.arange(900), TRUTH)], RECIPE)
+
+
+def test_swapping_a_pair_negates_its_logit_and_equal_texts_give_a_half():
+    one, other = X[:400], X[400:800]
+    difference = one - other
+    target = (difference[:, 3] > 0).astype(float)
+    heads = train_heads(difference, [Lesson(np.arange(400), target)], RECIPE, paired=True)
+    says = heads.probabilities(difference)[0]
+    assert says == pytest.approx(1 - heads.probabilities(-difference)[0], abs=1e-6)
+    assert heads.probabilities(np.zeros((1, 24)))[0] == pytest.approx([0.5])
+    assert ((says > 0.5) == target).mean() > 0.8
