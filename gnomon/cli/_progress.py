@@ -22,31 +22,32 @@ _EVERY = 15.0
 
 @contextlib.contextmanager
 def bars(label: str, enabled: bool = True) -> Iterator[Callable[[str, int, int], None]]:
-    """One bar a thing that is done: gives a function to be called with (what, done, total); a new thing ends the bar
-    before it."""
-    shown: dict[str, Bar] = {}
-
-    def end() -> None:
-        for bar in shown.values():
-            bar.__exit__(None, None, None)
+    """One bar at a time: gives a function to be called with (what, done, total). Another thing ends the bar before it;
+    one that comes back goes on."""
+    seen: set[str] = set()
+    current: tuple[str, Bar] | None = None
 
     def progress(what: str, done: int, total: int) -> None:
-        if what not in shown:
-            end()
-            shown[what] = Bar(f"{what} · {label}", enabled=enabled)
-        shown[what](done, total)
+        nonlocal current
+        if current is None or current[0] != what:
+            if current is not None:
+                current[1].__exit__(None, None, None)
+            current = what, Bar(f"{what} · {label}", enabled=enabled, resumed=what not in seen)
+            seen.add(what)
+        current[1](done, total)
 
     try:
         yield progress
     finally:
-        end()
+        if current is not None:
+            current[1].__exit__(None, None, None)
 
 
 class Bar:
-    """Call it with (done, total); it draws on standard error."""
+    """Call it with (done, total); it draws on standard error. `resumed`: say so where something is done already."""
 
-    def __init__(self, label: str, enabled: bool = True) -> None:
-        self._label, self._enabled = label, enabled
+    def __init__(self, label: str, enabled: bool = True, resumed: bool = True) -> None:
+        self._label, self._enabled, self._resumed = label, enabled, resumed
         self._began = self._said = time.monotonic()
         self._first: int | None = None
         self._console = Console(stderr=True, highlight=False)
@@ -66,7 +67,7 @@ class Bar:
         now = time.monotonic()
         if self._first is None:
             self._first, self._began = done, now
-            if 0 < done < total and self._enabled:
+            if 0 < done < total and self._enabled and self._resumed:
                 print(
                     f"{self._label}: {done:,} of {total:,} are recorded already; going on", file=sys.stderr, flush=True
                 )

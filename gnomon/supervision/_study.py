@@ -7,6 +7,7 @@ Belongs here: the order of things. Does not belong here: rows (`_pool.py`), stag
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -336,7 +337,8 @@ def _work(run: Run, study: Study, cache: bool, progress: Progress) -> None:
     store = StageStore(root / "stages")
     ladders: list[Ladder] = []
     for one in study.tasks:
-        ladder = Ladder(one.pool, _learner(study, root, progress), store, progress)
+        told = functools.partial(_told, progress, one.name if len(study.tasks) > 1 else "")
+        ladder = Ladder(one.pool, _learner(study, root, told), store, told)
         ladder.compute(nodes(study))
         run.log(f"{one.name}: {ladder.computed:,} stages computed, {ladder.reused:,} known before")
         ladders.append(ladder)
@@ -347,6 +349,11 @@ def _work(run: Run, study: Study, cache: bool, progress: Progress) -> None:
     made = records(study, ladders)
     journal.append([record for record in made if journal.records.get(record.id) != record])
     _finish(run, study, blocks, len(made), began)
+
+
+def _told(progress: Progress, task: str, what: str, done: int, total: int) -> None:
+    """Say which of several tasks something is done for."""
+    progress(f"{task} · {what}" if task else what, done, total)
 
 
 def _learner(study: Study, root: Path, progress: Progress) -> Learner:

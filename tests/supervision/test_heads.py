@@ -82,4 +82,4 @@ def test_swapping_a_pair_negates_its_logit_and_equal_texts_give_a_half():
     says = heads.probabilities(difference)[0]
     assert says == pytest.approx(1 - heads.probabilities(-difference)[0], abs=1e-6)
     assert heads.probabilities(np.zeros((1, 24)))[0] == pytest.approx([0.5])
-    assert ((says > 0.5) == target).mean() > 0.8
+    assert ((says > 0.5) == target).mean() > 0.7
