@@ -90,23 +90,12 @@ class Frozen:
         heads = train_heads(
             values, [job.lesson for job in jobs], self._recipe, standard=pool.learn, paired=bool(pool.against)
         )
+        seen = heads.standardised(values)
         each = (time.perf_counter() - began) / len(jobs)
         for number, job in enumerate(jobs):
             if skip(number):
                 continue
-            one = heads.of(number)
-            points = range(one.epochs)
-            held = np.array(
-                [agreement(one.probabilities(values[job.held], point)[0], job.held_targets) for point in points]
-            )
+            says = heads.course(seen, number)
+            held = np.array([agreement(point[job.held], job.held_targets) for point in says])
             chosen = chosen_point(held, self._select)
-            yield (
-                number,
-                Outcome(
-                    wanted=one.probabilities(values[job.wanted], chosen)[0],
-                    test=np.stack([one.probabilities(values[job.test], point)[0] for point in points]),
-                    held=held,
-                    chosen=chosen,
-                    seconds=each,
-                ),
-            )
+            yield number, Outcome(says[chosen, job.wanted], says[:, job.test], held, chosen, each)

@@ -85,16 +85,19 @@ class Heads:
         >>> (heads.probabilities(np.eye(4)) > .5).astype(int)
         array([[0, 1, 0, 1]])
         """
-        x = (np.asarray(features, dtype=np.float32) - self.centre) / self.scale
-        weights, bias = self.weights[:, epoch], self.bias[:, epoch]
-        odds = x @ (weights[:, 1] - weights[:, 0]).T + (bias[:, 1] - bias[:, 0])
-        found = torch.sigmoid(torch.from_numpy(odds.T.astype(np.float64))).numpy()
-        return np.asarray(found, dtype=np.float64)
+        x = self.standardised(features)
+        return np.stack([self.course(x, number)[epoch] for number in range(len(self.weights))])
 
-    def of(self, number: int) -> Heads:
-        """One head alone."""
-        pick = slice(number, number + 1)
-        return Heads(self.weights[pick], self.bias[pick], self.centre, self.scale)
+    def standardised(self, features: ArrayLike) -> NDArray[np.float32]:
+        """Features as heads see them: (n, d)."""
+        found = (np.asarray(features, dtype=np.float32) - self.centre) / self.scale
+        return np.asarray(found, dtype=np.float32)
+
+    def course(self, standardised: NDArray[np.float32], number: int) -> NDArray[np.float64]:
+        """P(class 1) of every row by one head after every epoch: (epochs, n), from features as heads see them."""
+        weights, bias = self.weights[number], self.bias[number]
+        odds = (weights[:, 1] - weights[:, 0]) @ standardised.T + (bias[:, 1] - bias[:, 0])[:, None]
+        return np.asarray(torch.sigmoid(torch.from_numpy(odds).double()).numpy(), dtype=np.float64)
 
     @property
     def epochs(self) -> int:
