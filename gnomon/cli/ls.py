@@ -41,8 +41,9 @@ def _tasks() -> None:
     for name in registry.names():
         task = task_named(name)
         total = sum(n for (split, _), n in task.counts.items() if split in (task.default_splits or task.splits[:1]))
+        size = f"{total:,} items" if total else "as many items as its file holds"
         click.echo(
-            f"{name:10} {task.title} ({task.source}): {total:,} items, {len(task.subsets)} subsets, "
+            f"{name:10} {task.title} ({task.source}): {size}, {len(task.subsets)} subsets, "
             f"protocols {', '.join(task.protocols)}"
         )
     click.echo("\nAll of one task:  gnomon ls tasks NAME")

@@ -1,7 +1,7 @@
 """What the kinds of benchmark have in common: how one is asked, read, graded and summed up.
 
 Belongs here: the contract, and the settings of a run. Does not belong here: any kind (`_choice.py`, `_mathematics.py`,
-`_programs.py`, `_spans.py`).
+`_moves.py`, `_programs.py`, `_spans.py`).
 """
 
 from __future__ import annotations

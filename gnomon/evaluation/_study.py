@@ -1,7 +1,7 @@
 """`gnomon.evaluate`: a task asked of a model, from names to a finished run.
 
 Belongs here: the order of things. Does not belong here: how items are drawn (`_plan.py`), asked (`runs/`), or what one
-kind of benchmark reads, grades and sums up (`_choice.py`, `_mathematics.py`, `_programs.py`, `_spans.py`).
+kind of benchmark reads, grades and sums up (`_choice.py`, `_mathematics.py`, `_moves.py`, ...).
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ __all__ = ["evaluate", "kind_of"]
 _KINDS = {
     "choice": ("gnomon.evaluation._choice", "Choices"),
     "mathematics": ("gnomon.evaluation._mathematics", "Mathematics"),
+    "moves": ("gnomon.evaluation._moves", "Moves"),
     "programs": ("gnomon.evaluation._programs", "Programs"),
     "spans": ("gnomon.evaluation._spans", "Spans"),
 }

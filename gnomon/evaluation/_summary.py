@@ -2,11 +2,12 @@
 statuses, the first prompt, samples.
 
 Belongs here: how verdicts on items become tables. Does not belong here: what one kind adds (`_choice.py`,
-`_mathematics.py`, `_programs.py`, `_spans.py`), formulas (`_metrics.py`, `stats/`), drawing (`report/`).
+`_mathematics.py`, `_moves.py`, `_programs.py`, `_spans.py`), formulas (`_metrics.py`, `stats/`), drawing (`report/`).
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ __all__ = [
     "Answered",
     "Row",
     "averages",
+    "by_number",
     "by_subset",
     "estimate",
     "first_prompt",
@@ -225,6 +227,16 @@ def _category(task: Task, answered: Sequence[Answered]) -> dict[str, str]:
     return {}
 
 
+def by_number(name: str) -> tuple[int, str]:
+    """Sorts names by the number that they hold first ("<=900" before "1201-1500"), names without one first.
+
+    >>> sorted(["901-1200", "1201-1500", ">2100", "<=900", "other"], key=by_number)
+    ['other', '<=900', '901-1200', '1201-1500', '>2100']
+    """
+    digits = re.search("[0-9]+", name)
+    return int(digits[0]) if digits else -1, name
+
+
 def rollups(task: Task, answered: Sequence[Answered], suffix: str, what: str = "accuracy") -> Iterator[Table]:
     """Pooled scores of larger groups of items, such as MMLU's categories."""
     for name, rollup in task.rollups.items():
@@ -234,7 +246,7 @@ def rollups(task: Task, answered: Sequence[Answered], suffix: str, what: str = "
                 parts.setdefault(home, []).append(verdict)
         if not parts or (len(parts) == 1 and len(task.rollups) > 1):
             continue
-        rows: list[Row] = [[home, *_score_cells(task, pooled(parts[home]))] for home in sorted(parts)]
+        rows: list[Row] = [[home, *_score_cells(task, pooled(parts[home]))] for home in sorted(parts, key=by_number)]
         yield Table(
             title=f"{what.capitalize()} by {name}{suffix}",
             columns=[Column(label=name), *_score_columns(task)],

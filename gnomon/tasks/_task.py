@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Item", "Kind", "Metric", "Protocol", "ShotLimit", "Task", "group_name", "one_ask", "registry", "task_named"]
 
-Kind = Literal["choice", "mathematics", "programs", "spans"]
+Kind = Literal["choice", "mathematics", "moves", "programs", "spans"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,8 @@ class Protocol:
         When examples are dropped; None leaves that to the model's context length, which cuts on the left.
     deviations : tuple of str
         What differs from the paper's release; shown in every result.
+    reading : str
+        The name of the rule of reading, where two protocols ask the same and read it differently; "" elsewhere.
     """
 
     version: int
@@ -102,10 +104,12 @@ class Protocol:
     ideal: Callable[[Item], tuple[Any, ...]] = lambda item: (item.answer,)
     limit: ShotLimit | None = None
     deviations: tuple[str, ...] = ()
+    reading: str = ""
 
     def fingerprint(self, examples: Sequence[Item]) -> str:
         """12 hex digits that change with any byte of a prompt: a hash of `examples` asked with no shot, one and two."""
         parts: list[object] = [self.version, self.shots, self.limit.tokens if self.limit else None]
+        parts += [self.reading] if self.reading else []
         for item in examples:
             for shots in ([], [item], [item, item]):
                 parts.append([_parts(ask) for ask in self.ask(item, shots)])
@@ -163,7 +167,7 @@ class Task:
         Larger groups of items that are reported by pooling, such as MMLU's categories. None leaves an item out.
     headline : {"micro", "macro"}
         Which average the paper reports: over questions, or over subsets.
-    kind : {"choice", "mathematics", "programs", "spans"}
+    kind : {"choice", "mathematics", "moves", "programs", "spans"}
         How answers are judged and summed up.
     notes : callable (items) -> list of str
         What a reader must be told of the items that were read; a deviation each.

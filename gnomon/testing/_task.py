@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gnomon.asks import Ask, Passage, Prompt, Scored
+from gnomon.grading.moves import san
 from gnomon.models._model import Told
 from gnomon.models.mock import Oracle
 from gnomon.tasks import Item, Kind, Protocol, Task, TaskData, load_task
@@ -90,6 +91,15 @@ def _check_mathematics(task: Task, item: Item) -> None:
     ensure(isinstance(answer, str), f"{task.name}, {item.id}: the key holds no answer, but {answer!r}")
 
 
+def _check_moves(task: Task, item: Item) -> None:
+    best, fen = item.key.get("best"), item.key.get("fen")
+    try:
+        legal = bool(san(str(fen), str(best)))
+    except ValueError:
+        legal = False
+    ensure(legal, f"{task.name}, {item.id}: the key's move {best!r} is not legal in its position {fen!r}")
+
+
 def _check_program(task: Task, item: Item) -> None:
     ensure(task.cases is not None, f"{task.name}: there is no way to the cases that programs are run on")
 
@@ -103,6 +113,7 @@ def _check_spans(task: Task, item: Item) -> None:
 _CHECKS: dict[Kind, Callable[[Task, Item], None]] = {
     "choice": _check_choice,
     "mathematics": _check_mathematics,
+    "moves": _check_moves,
     "programs": _check_program,
     "spans": _check_spans,
 }
