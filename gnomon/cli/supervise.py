@@ -15,6 +15,14 @@ from gnomon.cli._options import json_option, key_values, runs_dir_option
 @click.option("--ladder", help="Models joined by commas, from weak to strong.")
 @click.option("--weak", help="The supervisor; with --strong, a ladder of two.")
 @click.option("--strong", help="The student.")
+@click.option(
+    "--weak-labels",
+    type=click.Path(dir_okay=False),
+    help="A file of labels in a supervisor's place: JSON lines with id and p, P(right), or answer.",
+)
+@click.option(
+    "--write-rows", type=click.Path(dir_okay=False), help="Write the rows that are to be labelled, and do nothing else."
+)
 @click.option("-M", "model_args", multiple=True, callback=key_values, metavar="KEY=VALUE", help="Model argument.")
 @click.option(
     "-T",
@@ -25,9 +33,26 @@ from gnomon.cli._options import json_option, key_values, runs_dir_option
     help="Task argument: data, subsets, split, ...; TASK.KEY=VALUE for one task alone.",
 )
 @click.option(
-    "--learner", default="frozen", show_default=True, help="What learns: frozen (heads on frozen states), lora, full."
+    "--learner",
+    default="frozen",
+    show_default=True,
+    help="What learns: frozen (heads on frozen states), lora, full; or prompt (examples in the prompt).",
+)
+@click.option(
+    "--answers",
+    default="auto",
+    show_default=True,
+    help="judged (texts are right or wrong) or written (moves, or any right choice); auto: judged where there are "
+    "choices.",
 )
 @click.option("--epochs", type=click.IntRange(min=1), default=2, show_default=True, help="Of lora and full.")
+@click.option(
+    "--start",
+    default="auto",
+    show_default=True,
+    help="What heads begin with: unembedding (rows of 0 and 1; auto for lora, full), zero (auto for frozen).",
+)
+@click.option("--shots", type=click.IntRange(min=0), default=5, show_default=True, help="Examples in a prompt.")
 @click.option("--lr", type=float, help="Learning rate; by default 2e-4 for lora, 5e-5 for full.")
 @click.option(
     "--max-tokens",
@@ -38,13 +63,17 @@ from gnomon.cli._options import json_option, key_values, runs_dir_option
 )
 @click.option(
     "--losses",
-    default="xent,confidence",
-    show_default=True,
-    help="Joined by commas, with settings as in confidence@alpha=0.75 (see  gnomon ls losses ).",
+    help="Joined by commas, with settings as in confidence@alpha=0.75 (see  gnomon ls losses ); by default "
+    "xent,confidence, and xent alone for answers in writing and for prompts.",
 )
 @click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Training seeds.")
 @click.option("--chain", is_flag=True, help="Bootstrap through the whole ladder, too.")
 @click.option("--simulate", default="", help="Simulated errors, too: random, long, short, easy, hard; or all.")
+@click.option("--generative-first", is_flag=True, help="Also students that first learn to write the texts.")
+@click.option("--saliency", is_flag=True, help="Linear probes before and after finetuning.")
+@click.option(
+    "--easy", type=float, metavar="N", help="Also learn the truth of rows up to this difficulty (chess: rating)."
+)
 @click.option(
     "--select",
     default="last",
@@ -62,7 +91,7 @@ def command(
     ladder: str | None,
     weak: str | None,
     strong: str | None,
-    losses: str,
+    losses: str | None,
     simulate: str,
     no_cache: bool,
     as_json: bool,
@@ -74,6 +103,9 @@ def command(
     gnomon supervise sst2 --weak smollm2@layers=2 --strong smollm2
     gnomon supervise boolq,ethics-justice --ladder smollm2@layers=2,smollm2@layers=10,smollm2
     gnomon supervise piqa --ladder hf/gpt2,hf/gpt2-large --losses xent,confidence@alpha=0.75 --seeds 5
+    gnomon supervise chess --ladder smollm2@layers=6,smollm2 --learner full --easy 1200
+    gnomon supervise rte --strong smollm2 --write-rows rows.jsonl
+    gnomon supervise rte --strong smollm2 --weak-labels labels.jsonl
     """
     from gnomon.cli._progress import bars
     from gnomon.cli._show import console, show
@@ -87,14 +119,17 @@ def command(
     with bars(names[0] if len(names) == 1 else f"{len(names)} tasks", enabled=not as_json) as progress:
         run = supervise(
             names,
-            _ladder(ladder, weak, strong),
-            losses=_names(losses),
+            _ladder(ladder, weak, strong, labelled=bool(given["weak_labels"] or given["write_rows"])),
+            losses=None if losses is None else _names(losses),
             simulate=list(KINDS) if simulate == "all" else _names(simulate),
             cache=not no_cache,
             progress=progress,
             command=shlex.join(["gnomon", *sys.argv[1:]]) if len(sys.argv) > 1 else "",
             **given,  # type: ignore[arg-type]
         )
+    if run is None:
+        click.echo(f"Rows: {given['write_rows']}")
+        return 0
     if as_json:
         print_json(run)
         return 0
@@ -110,11 +145,13 @@ def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _ladder(ladder: str | None, weak: str | None, strong: str | None) -> list[str]:
+def _ladder(ladder: str | None, weak: str | None, strong: str | None, labelled: bool) -> list[str]:
     if ladder and (weak or strong):
         raise click.UsageError("give  --ladder , or  --weak  and  --strong , and not both.")
     if ladder:
         return _names(ladder)
+    if labelled and strong:
+        return [*([weak] if weak else []), strong]
     if not weak or not strong:
         raise click.UsageError(
             "whom shall who teach? Give  --weak NAME --strong NAME , or  --ladder a,b,c  from weak to strong."

@@ -19,7 +19,7 @@ from gnomon.errors import UsageError
 if TYPE_CHECKING:
     import chess
 
-__all__ = ["INSTALL", "Judged", "Notation", "Puzzle", "judge", "need", "pose", "read_move", "san"]
+__all__ = ["INSTALL", "Judged", "Notation", "Puzzle", "accepted_moves", "judge", "need", "pose", "read_move", "san"]
 
 INSTALL = 'pip install "gnomon[chess]"'
 
@@ -149,7 +149,7 @@ def judge(fen: str, best: str, answer: str | None) -> Judged:
     board = chess.Board(fen)
     solution, move = _uci(board, best), _legal(board, answer)
     every = list(board.legal_moves)
-    mates = [one for one in every if _mates(board, one)] if _mates(board, solution) else []
+    mates = _mating(board, solution)
     return Judged(
         move=None if move is None else move.uci(),
         official=move == solution,
@@ -157,6 +157,24 @@ def judge(fen: str, best: str, answer: str | None) -> Judged:
         options=len(every),
         accepted=len(mates) or 1,
     )
+
+
+def accepted_moves(fen: str, best: str) -> set[str]:
+    """The moves (UCI) that are right under `any_mate`: the solution's, and where it mates, all that mate.
+
+    >>> sorted(accepted_moves("6k1/5ppp/8/8/8/8/8/RR4K1 w - - 0 1", "a1a8"))
+    ['a1a8', 'b1b8']
+    """
+    need()
+    import chess
+
+    board = chess.Board(fen)
+    return {best, *(move.uci() for move in _mating(board, _uci(board, best)))}
+
+
+def _mating(board: chess.Board, solution: chess.Move) -> list[chess.Move]:
+    """All mating moves where the solution is one, else none."""
+    return [one for one in board.legal_moves if _mates(board, one)] if _mates(board, solution) else []
 
 
 def _legal(board: chess.Board, answer: str | None) -> chess.Move | None:

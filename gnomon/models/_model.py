@@ -120,13 +120,14 @@ class Highlights(Protocol):
 
 @runtime_checkable
 class Learns(Protocol):
-    """The ability to be taught: a trainable copy with a head for two classes."""
+    """The ability to be taught: a trainable copy with a head for two classes, or one that writes."""
 
-    def pupil(self, method: str, seed: int, start: str, rank: int) -> Any:
-        """A `Pupil` (see `gnomon/models/_pupil.py`), fresh from the model's own weights.
+    def pupil(self, method: str, seed: int, start: str, rank: int, writes: bool = False) -> Any:
+        """A `Pupil` (see `gnomon/models/_pupil.py`), fresh from the model's own weights; with `writes` a `Scribe`.
 
         `method` is "full" or "lora"; `start` is "unembedding" (the head begins with the output rows of "0" and "1",
-        where the model has some) or "zero"; `seed` is that of adapters, `rank` theirs.
+        where the model has some) or "zero"; `seed` is that of adapters, `rank` theirs. Raises ModelError for a model
+        that cannot be taught, or cannot be taught to write.
         """
         ...
 

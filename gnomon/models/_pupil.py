@@ -1,26 +1,31 @@
-"""A network with a head for two classes that can be trained: the whole of it, or low-rank adapters.
+"""A network that can be trained, the whole of it or low-rank adapters: to tell two classes apart, and to write.
 
-Belongs here: texts to logits with gradients, trainable weights, their state. Does not belong here: losses, schedules
-and what is learned (`supervision/`), or loading (`hf.py`).
+Belongs here: texts to logits and losses with gradients, trainable weights, their state. Does not belong here: losses on
+labels, schedules and what is learned (`supervision/`), or loading (`hf.py`).
 
-The head reads the state of the last token (the first one in encoders), found by each text's own length and never by
-looking for padding, so that a text which holds the padding token is read as any other.
+The head of two classes reads the state of the last token (the first one in encoders), found by each text's own length
+and never by looking for padding, so that a text which holds the padding token is read as any other.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gnomon.asks import Ask, Completion, Decoding, Failed, Prompt
 from gnomon.errors import ModelError, UsageError
 
-__all__ = ["METHODS", "Pupil"]
+if TYPE_CHECKING:
+    from gnomon.models._tokens import Encoder
+    from gnomon.models._writer import Writer
+
+__all__ = ["METHODS", "Pupil", "Scribe"]
 
 METHODS = ("full", "lora")
 
@@ -100,26 +105,18 @@ class Pupil:
 
     def states(self, ids: Sequence[Sequence[int]]) -> Tensor:
         """(n, width), float32, with gradient: the states that the head reads, of texts padded to the longest."""
-        longest = max(map(len, ids))
-        tokens = torch.zeros((len(ids), longest), dtype=torch.long)
-        mask = torch.zeros((len(ids), longest), dtype=torch.long)
-        for row, one in enumerate(ids):
-            tokens[row, : len(one)] = torch.tensor(one)
-            mask[row, : len(one)] = 1
-        out = self._stack(input_ids=tokens.to(self.device), attention_mask=mask.to(self.device)).last_hidden_state
-        self.tokens_computed += int(mask.sum())
-        at = mask.sum(dim=1) - 1 if self._causal else torch.zeros(len(ids), dtype=torch.long)
-        found: Tensor = out[torch.arange(len(ids)), at.to(out.device)].float()
+        tokens, mask = _padded(ids, self.device)
+        out = self._stack(input_ids=tokens, attention_mask=mask).last_hidden_state
+        lengths = mask.sum(dim=1)
+        self.tokens_computed += int(lengths.sum())
+        at = lengths - 1 if self._causal else torch.zeros_like(lengths)
+        found: Tensor = out[torch.arange(len(ids), device=out.device), at.to(out.device)].float()
         return found
 
     def logits(self, ids: Sequence[Sequence[int]]) -> Tensor:
         """(n, 2), with gradient."""
         found: Tensor = self.head(self.states(ids))
-        if not torch.isfinite(found).all():
-            raise ModelError(
-                "the model gives logits that are not finite.",
-                hint="Take a smaller learning rate, or  -M dtype=float32 .",
-            )
+        _check(found, "logits")
         return found
 
     def predict(self, ids: Sequence[Sequence[int]], tokens: int, what: str = "logits") -> NDArray[np.float32]:
@@ -131,6 +128,101 @@ class Pupil:
             for rows in batches([len(one) for one in ids], tokens):
                 found[rows] = read([ids[row] for row in rows]).cpu().numpy()
         return found
+
+
+class Scribe(Pupil):
+    """A pupil that keeps its language-model head, so that it can be taught to write.
+
+    Parameters
+    ----------
+    network : PreTrainedModel
+        A causal language model, head included; it is changed, so give a copy.
+    encoder : Encoder
+        Its tokenizer, start-token rule and context length.
+    first, method, seed, rank
+        As for `Pupil`. With "full" the output head learns, too.
+    tokens : int
+        Most tokens of one pass while it writes.
+    """
+
+    def __init__(
+        self, network: Any, encoder: Encoder, first: Tensor | None, method: str, seed: int, rank: int, tokens: int
+    ) -> None:
+        self._network, self._encoder, self._tokens = network, encoder, tokens
+        self._written_by: Writer | None = None
+        super().__init__(network.base_model, encoder.whole, first, method, seed, True, encoder.limit, rank)
+        network.eval()
+        self._output = network.get_output_embeddings().requires_grad_(method == "full")
+
+    def weights(self) -> list[torch.nn.Parameter]:
+        """All that is trained; an output head that shares its rows with the input's counts once."""
+        own = super().weights()
+        return [
+            *own,
+            *(one for one in self._output.parameters() if one.requires_grad and all(one is not w for w in own)),
+        ]
+
+    def pairs(self, prompts: Sequence[str], answers: Sequence[str]) -> list[tuple[list[int], int]]:
+        """Token ids of each prompt with its answer, and where the answer begins; a long prompt is cut on its left."""
+        asks = [Ask(prompt, (answer,)) for prompt, answer in zip(prompts, answers, strict=True)]
+        return [
+            ([*one.context.tolist(), *one.continuations[0].tolist()], len(one.context))
+            for one in self._encoder.encode(asks)
+        ]
+
+    def surprise(self, ids: Sequence[Sequence[int]], starts: Sequence[int]) -> Tensor:
+        """-log p of each text's tokens from its start on, given those before: sums (n,), with gradient. Starts are at
+        least 1."""
+        tokens, mask = _padded(ids, self.device)
+        lengths = mask.sum(dim=1).tolist()
+        rows = [row for row, length in enumerate(lengths) for _ in range(starts[row], length)]
+        places = [at for row, length in enumerate(lengths) for at in range(starts[row], length)]
+        row, at = (torch.tensor(one, device=self.device) for one in (rows, places))
+        hook = self._output.register_forward_pre_hook(lambda module, given: (given[0][row, at - 1][None],))
+        try:  # only what is read reaches the output head
+            logits = self._network(input_ids=tokens, attention_mask=mask, use_cache=False).logits[0].float()
+        finally:
+            hook.remove()
+        self.tokens_computed += int(mask.sum())
+        _check(logits, "logits")
+        each = torch.nn.functional.cross_entropy(logits, tokens[row, at], reduction="none")
+        return torch.zeros(len(ids), device=self.device).index_add(0, row, each)
+
+    def write(self, prompts: Sequence[str], decoding: Decoding) -> list[str]:
+        """What it writes after each prompt."""
+        from gnomon.models._writer import Writer
+        from gnomon.models._writer_text import PromptEncoder
+
+        if self._written_by is None:
+            self._written_by = Writer(self._network, PromptEncoder(self._encoder), tokens=self._tokens)
+        found = [""] * len(prompts)
+        asked = [Prompt(prompt, decoding) for prompt in prompts]
+        for batch in self._written_by.write(asked, lambda index: False):
+            for index, one in batch:
+                if isinstance(one, Failed):
+                    raise ModelError(f"a text could not be written: {one.message}.")
+                assert isinstance(one, Completion)
+                found[index] = one.text
+        return found
+
+
+def _padded(ids: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Tokens and mask, (n, longest), padded on the right."""
+    longest = max(map(len, ids))
+    tokens = torch.zeros((len(ids), longest), dtype=torch.long)
+    mask = torch.zeros((len(ids), longest), dtype=torch.long)
+    for row, one in enumerate(ids):
+        tokens[row, : len(one)] = torch.tensor(one)
+        mask[row, : len(one)] = 1
+    return tokens.to(device), mask.to(device)
+
+
+def _check(values: Tensor, what: str) -> None:
+    if not torch.isfinite(values).all():
+        raise ModelError(
+            f"the model gives {what} that are not finite.",
+            hint="Take a smaller learning rate, or  -M dtype=float32 .",
+        )
 
 
 def batches(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:

@@ -71,7 +71,7 @@ class Encoder:
     """
 
     def __init__(self, tokenizer: Any, limit: int | None, bos: str = "auto") -> None:
-        self._tokenizer, self._limit = tokenizer, limit
+        self._tokenizer, self.limit = tokenizer, limit
         self._before = self._start_tokens(bos)
         self._tails: dict[tuple[str, str], list[int]] = {}
 
@@ -159,13 +159,13 @@ class Encoder:
     def _fit(self, context: list[int], continuations: list[list[int]]) -> Encoded:
         """Cut the context on its left until the longest continuation fits; at least its last token stays."""
         over = 0
-        if self._limit is not None:
+        if self.limit is not None:
             longest = max(len(ids) for ids in continuations)
-            if longest > self._limit:
+            if longest > self.limit:
                 raise ModelError(
-                    f"a continuation has {longest:,} tokens, more than the {self._limit:,} that the model can see."
+                    f"a continuation has {longest:,} tokens, more than the {self.limit:,} that the model can see."
                 )
-            over = max(0, len(context) + longest - 1 - self._limit)
+            over = max(0, len(context) + longest - 1 - self.limit)
         return Encoded(
             context=np.array(context[over:], dtype=np.int64),
             continuations=tuple(np.array(ids, dtype=np.int64) for ids in continuations),

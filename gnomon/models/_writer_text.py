@@ -66,7 +66,7 @@ class PromptEncoder:
     def __init__(self, encoder: Encoder, chat: bool = False) -> None:
         self._encoder, self._chat = encoder, chat
         self._tokenizer: Any = encoder._tokenizer
-        self.limit: int | None = encoder._limit
+        self.limit: int | None = encoder.limit
         if chat and not getattr(self._tokenizer, "chat_template", None):
             raise ModelError(
                 "the tokenizer has no chat template, as chat=yes asks.",

@@ -239,7 +239,7 @@ class _Readable(_Other):
         with torch.device("meta"), _quiet():
             return sum(one.numel() for one in AutoModel.from_config(self._config).parameters())
 
-    def pupil(self, method: str, seed: int, start: str, rank: int) -> Any:
+    def pupil(self, method: str, seed: int, start: str, rank: int, writes: bool = False) -> Any:
         """A trainable copy with a head that starts at zero: an encoder has no output rows for "0" and "1"."""
         from gnomon.models._pupil import Pupil
         from gnomon.models._reader_text import Liner
@@ -248,6 +248,10 @@ class _Readable(_Other):
             raise ModelError(
                 f"model '{self.name}' is an encoder-decoder, which gnomon does not finetune.",
                 hint="Use a causal model or an encoder, or  --learner frozen .",
+            )
+        if writes:
+            raise ModelError(
+                f"model '{self.name}' is an encoder, and cannot be taught to write.", hint="Use a causal model."
             )
         tokenizer = _read_tokenizer(self.name, self._place, self._revision)
         limit = self._reads.limit(self._config, tokenizer)
@@ -339,18 +343,22 @@ class _Causal(_Readable):
         liner = self._reads.ended(Liner(tokenizer, self.context_length, start, ()))
         return DecoderReader(self._network, self.layout(), liner, self.name, self._scorer, self._reads.space)
 
-    def pupil(self, method: str, seed: int, start: str, rank: int) -> Any:
+    def pupil(self, method: str, seed: int, start: str, rank: int, writes: bool = False) -> Any:
         """A trainable copy; with start "unembedding" its head begins with the output rows of "0" and "1"."""
-        from gnomon.models._pupil import Pupil
+        from gnomon.models._pupil import Pupil, Scribe
 
         network, encoder = self._network, self._encoder
-        first = None
-        if start == "unembedding":
-            rows = [ids[-1] for ids in encoder.whole(["0", "1"])]
-            first = network.get_output_embeddings().weight[rows].detach().float()
+        first = self.unembedding(("0", "1")) if start == "unembedding" else None
+        if writes:
+            return Scribe(copy.deepcopy(network), encoder, first, method, seed, rank, self._batch_tokens)
         return Pupil(
             copy.deepcopy(network.base_model), encoder.whole, first, method, seed, True, self.context_length, rank
         )
+
+    def unembedding(self, texts: Sequence[str]) -> Any:
+        """Rows of the output head, (texts, width) and float32: each of the text's last token."""
+        rows = [ids[-1] for ids in self._encoder.whole(list(texts))]
+        return self._network.get_output_embeddings().weight[rows].detach().float()
 
     @cached_property
     def _network(self) -> Any:

@@ -10,8 +10,16 @@ __all__ = ["agreement", "chosen_point"]
 
 
 def agreement(says: Any, labels: Any) -> float:
-    """Share of rows where `says` and `labels`, both P(class 1), fall on the same side of a half."""
-    return float(np.mean((np.asarray(says) > 0.5) == (np.asarray(labels) > 0.5)))
+    """Share of rows where `says` and `labels`, both P(class 1), fall on the same side of a half; of texts, those that
+    are equal but for white space around them.
+
+    >>> agreement(["a", " b"], ["b", "b "])
+    0.5
+    """
+    one, other = np.asarray(says), np.asarray(labels)
+    if one.dtype.kind == "U":
+        return float(np.mean(np.char.strip(one) == np.char.strip(other)))
+    return float(np.mean((one > 0.5) == (other > 0.5)))
 
 
 def chosen_point(held: Any, select: str) -> int:

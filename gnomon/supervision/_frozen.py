@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from gnomon.errors import UsageError
 from gnomon.models import Model, Represents
 from gnomon.supervision._agreement import agreement, chosen_point
 from gnomon.supervision._features import Features, read_features
@@ -36,6 +37,8 @@ class Frozen:
         Where states are kept.
     select : {"held", "last"}
         The epoch that is chosen: the last of those with the most agreement on held-out rows, or the last of all.
+    start : {"zero", "unembedding"}
+        What heads begin with: zeros, or the model's output rows of "0" and "1".
     """
 
     def __init__(
@@ -45,8 +48,10 @@ class Frozen:
         recipe: HeadRecipe,
         select: str,
         progress: Progress = lambda what, done, total: None,
+        start: str = "zero",
     ) -> None:
         self._models, self._root, self._recipe, self._select, self._progress = models, root, recipe, select, progress
+        self._start = start
         self._features: dict[tuple[str, int], Features] = {}
 
     def spec(self, pool: Pool) -> dict[str, Any]:
@@ -55,6 +60,7 @@ class Frozen:
             "learner": "frozen",
             **dataclasses.asdict(self._recipe),
             "select": self._select,
+            "start": self._start,
             "standard": pool.digest(pool.learn),
         }
 
@@ -81,6 +87,16 @@ class Frozen:
             self._features[key] = found.compared() if pool.against else found
         return self._features[key]
 
+    def _first(self, name: str) -> Any:
+        model = self._models[name]
+        if self._start == "zero":
+            return None
+        if not hasattr(model, "unembedding"):
+            raise UsageError(
+                f"model '{name}' has no output rows that a head could begin with.", hint="Leave out  --start ."
+            )
+        return model.unembedding(("0", "1")).cpu().numpy()
+
     def learn(
         self, pool: Pool, name: str, jobs: Sequence[Job], skip: Callable[[int], bool]
     ) -> Iterator[tuple[int, Outcome]]:
@@ -88,7 +104,7 @@ class Frozen:
         began = time.perf_counter()
         values = self.features(pool, name).values
         heads = train_heads(
-            values, [job.lesson for job in jobs], self._recipe, standard=pool.learn, paired=bool(pool.against)
+            values, [job.lesson for job in jobs], self._recipe, self._first(name), pool.learn, bool(pool.against)
         )
         seen = heads.standardised(values)
         each = (time.perf_counter() - began) / len(jobs)

@@ -1,7 +1,7 @@
 """Which stages a study needs, and computing them in an order in which teachers come before those they teach.
 
-Belongs here: supervisors, ceilings, students, chains, simulated supervisors; waves of jobs. Does not belong here: how
-one is computed (the learners), or what the numbers mean (`_cells.py`).
+Belongs here: supervisors, ceilings, students, chains, simulated supervisors, probes; waves of jobs. Does not belong
+here: how one is computed (the learners), or what the numbers mean (`_cells.py`).
 """
 
 from __future__ import annotations
@@ -14,14 +14,34 @@ from typing import Protocol as Contract
 import numpy as np
 from numpy.typing import NDArray
 
+from gnomon.errors import DataError
+from gnomon.stats import stream
 from gnomon.supervision._heads import Lesson
 from gnomon.supervision._pool import Halves, Pool, halves
 from gnomon.supervision._simulated import simulated
 from gnomon.supervision._stages import Job, Outcome, StageStore, key_of
 
-__all__ = ["Ladder", "Learner", "Node", "ceiling", "chain", "chained", "direct", "last_part", "student", "supervisor"]
+__all__ = [
+    "PROBE",
+    "Ladder",
+    "Learner",
+    "Node",
+    "ceiling",
+    "chain",
+    "chained",
+    "direct",
+    "easy",
+    "last_part",
+    "mixed",
+    "probe",
+    "student",
+    "supervisor",
+]
 
 Progress = Callable[[str, int, int], None]
+
+PROBE = "probe"
+"""In place of a loss: a linear head on the states of the model as it is."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +49,8 @@ class Node:
     """One stage. `teacher` is whose predictions it learns from (None: the truth); `part` says on which rows.
 
     With `errors` the labels are the truth with as many errors as the teacher makes, of that kind (see `_simulated.py`).
+    A `primed` model first learns to write the texts. Of a `probed` one it is asked, too, what a linear probe of it says
+    when fitted to the truth.
     """
 
     model: str
@@ -38,6 +60,8 @@ class Node:
     loss: str = "xent"
     errors: str = ""
     judge: Node | None = None
+    primed: bool = False
+    probed: bool = False
 
     @property
     def needs(self) -> list[Node]:
@@ -50,15 +74,32 @@ def supervisor(model: str, seed: int) -> Node:
     return Node(model, seed, "a")
 
 
-def ceiling(model: str, seed: int, part: str = "b") -> Node:
+def ceiling(model: str, seed: int, part: str = "b", primed: bool = False) -> Node:
     """Learns the truth of half B, or of a part of it."""
-    return Node(model, seed, part)
+    return Node(model, seed, part, primed=primed)
 
 
-def student(strong: str, weak: str, loss: str, seed: int, errors: str = "") -> Node:
+def student(
+    strong: str, weak: str, loss: str, seed: int, errors: str = "", primed: bool = False, probed: bool = False
+) -> Node:
     """Learns what a supervisor says of half B."""
     judge = supervisor(strong, seed) if errors in ("easy", "hard") else None
-    return Node(strong, seed, "b", supervisor(weak, seed), loss, errors, judge)
+    return Node(strong, seed, "b", supervisor(weak, seed), loss, errors, judge, primed, probed)
+
+
+def probe(model: str, weak: str | None, seed: int) -> Node:
+    """A linear probe of the model as it is, fitted to the truth of half B or to what a supervisor says of it."""
+    return Node(model, seed, "b", None if weak is None else supervisor(weak, seed), PROBE)
+
+
+def easy(model: str, most: float, seed: int) -> Node:
+    """Learns the truth of those rows of half B whose difficulty is at most `most`."""
+    return Node(model, seed, f"b <={most:g}")
+
+
+def mixed(model: str, most: float, seed: int) -> Node:
+    """Learns the truth of as many rows of half B, whatever their difficulty."""
+    return Node(model, seed, f"b ~<={most:g}")
 
 
 def chain(models: Sequence[str], loss: str, seed: int) -> list[Node]:
@@ -143,7 +184,27 @@ class Ladder:
         cut = self.halves(node.seed, int(steps or 1))
         if node.part == "a":
             return cut.a, cut.a_held
+        if "<=" in name:
+            return self._by_difficulty(cut, name, node.seed)
         return (cut.parts[int(name.split()[1]) - 1] if steps else cut.b), cut.b_held
+
+    def _by_difficulty(self, cut: Halves, part: str, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows of half B up to a difficulty ("b <=N"), or as many of all ("b ~<=N"); and held-out ones."""
+        words, _, most = part.partition("<=")
+        assert self.pool.difficulty is not None
+        below = self.pool.difficulty <= float(most)
+        rows, held = cut.b[below[cut.b]], cut.b_held[below[cut.b_held]]
+        if min(len(rows), len(held)) < 1:
+            known = self.pool.difficulty[self.pool.learn]
+            raise DataError(
+                f"{len(rows)} rows to learn from and {len(held)} held-out ones have a difficulty of at most {most}; "
+                f"it runs from {known.min():g} to {known.max():g}.",
+                hint="Give a larger  --easy , or more rows with  --learn .",
+            )
+        if "~" in words:
+            rows = np.sort(stream(seed, "mixed").choice(cut.b, len(rows), replace=False))
+            held = cut.b_held
+        return rows, held
 
     def halves(self, seed: int, parts: int = 1) -> Halves:
         """The rows of one training seed, divided."""
@@ -151,9 +212,9 @@ class Ladder:
             self._halves[seed, parts] = halves(self.pool, seed, parts)
         return self._halves[seed, parts]
 
-    def labels(self, node: Node, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """What a stage is told of `rows`: the truth, its teacher's P(class 1), or simulated labels."""
-        truth = self.pool.labels[rows].astype(np.float64)
+    def labels(self, node: Node, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """What a stage is told of `rows`: the truth, what its teacher says, or simulated labels."""
+        truth = self.pool.truth(rows)
         if node.teacher is None:
             return truth
         told = self.says(node.teacher, rows)
@@ -162,11 +223,11 @@ class Ladder:
         judged = self.says(node.judge, rows) if node.judge else None
         return simulated(node.errors, truth, told, [self.pool.texts[row] for row in rows], judged, node.seed)
 
-    def says(self, node: Node, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """P(class 1) of `rows`, which must be among those that the stage was asked of."""
+    def says(self, node: Node, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """P(class 1) of `rows`, or what was written for them; they must be among those that the stage was asked of."""
         wanted = self.wanted(node)
         at = np.searchsorted(wanted, rows)
-        return np.asarray(self.outcomes[node].wanted[at], dtype=np.float64)
+        return np.asarray(self.outcomes[node].wanted[at])
 
     def wanted(self, node: Node) -> NDArray[np.int64]:
         """The rows that others may learn from this stage: rows that it did not learn from itself, sorted."""
@@ -201,7 +262,16 @@ class Ladder:
     def _job(self, node: Node) -> Job:
         rows, held = self.rows(node)
         lesson = Lesson(rows, self.labels(node, rows), node.loss, node.seed)
-        return Job(node.model, lesson, held, self.labels(node, held), self.wanted(node), self.pool.test)
+        return Job(
+            node.model,
+            lesson,
+            held,
+            self.labels(node, held),
+            self.wanted(node),
+            self.pool.test,
+            node.primed,
+            self.pool.truth(rows) if node.probed else None,
+        )
 
 
 def _with_needs(nodes: Iterable[Node]) -> list[Node]:

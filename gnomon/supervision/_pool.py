@@ -1,7 +1,8 @@
-"""Texts with labels, and their parts: who learns from the truth, who from weak labels, who is tested.
+"""Texts with labels, or questions with answers, and their parts: who learns from the truth, who from weak labels, who
+is tested.
 
-Belongs here: choosing, balancing and dividing rows. Does not belong here: how an item becomes a text (`tasks/`), or
-training.
+Belongs here: choosing, balancing and dividing rows, and what is right. Does not belong here: how an item becomes a text
+(`tasks/`), or training.
 
 Parts never share a group (a passage, a question, a scenario) nor a text. The test rows depend on the run's seed alone;
 the halves are drawn anew for every training seed, so that the spread over seeds holds the luck of the halves too.
@@ -13,14 +14,15 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.errors import DataError, UsageError
-from gnomon.tasks import Judged
+from gnomon.tasks import Judged, Posed
 
-__all__ = ["LARGEST_SHARE", "Halves", "Pool", "halves", "pool"]
+__all__ = ["LARGEST_SHARE", "Halves", "Pool", "halves", "pool", "written_pool"]
 
 LARGEST_SHARE = 0.55
 """A set whose larger class has a greater share is rebalanced (Burns et al. 2023, appendix A.1)."""
@@ -36,7 +38,11 @@ class Pool:
     """All rows of a study: those that can be learned from, and those of the test set, both balanced.
 
     `texts`, `labels`, `groups` and `ids` run over all rows; `learn` and `test` are row numbers. Where texts are
-    compared, `against` holds the other of each pair; else it is empty.
+    compared, `against` holds the other of each pair; else it is empty. Where answers are written, `posed` holds the
+    questions, texts are their prompts and `labels` are zeros without meaning. `difficulty` is a number a row, where the
+    task knows one.
+
+    What a model says of rows is P(class 1), or the texts that it wrote; `truth`, `right` and `same` know which.
     """
 
     texts: tuple[str, ...]
@@ -47,13 +53,51 @@ class Pool:
     test: Rows
     notes: tuple[str, ...] = ()
     against: tuple[str, ...] = ()
+    posed: tuple[Posed, ...] = ()
+    difficulty: NDArray[np.float64] | None = None
+
+    @property
+    def written(self) -> bool:
+        """Whether answers are written."""
+        return bool(self.posed)
+
+    def truth(self, rows: Rows) -> NDArray[Any]:
+        """What a model that knew all would say of `rows`."""
+        if self.written:
+            return np.array([self.posed[row].answer for row in rows], dtype=np.str_)
+        return self.labels[rows].astype(np.float64)
+
+    def right(self, says: NDArray[Any], rows: Rows) -> NDArray[np.bool_]:
+        """Whether what is said of `rows` (..., rows) is right."""
+        if not self.written:
+            return np.asarray((says > 0.5) == self.labels[rows])
+        meant = self._meanings(says, rows)
+        return np.array(
+            [[text in self.posed[row].accepted for text, row in zip(one, rows, strict=True)] for one in meant],
+            dtype=bool,
+        ).reshape(says.shape)
+
+    def same(self, one: NDArray[Any], other: NDArray[Any], rows: Rows) -> NDArray[np.bool_]:
+        """Whether two things that are said of `rows` (..., rows) mean the same; what cannot be read is like nothing."""
+        if not self.written:
+            return np.asarray((one > 0.5) == (other > 0.5))
+        first, second = self._meanings(one, rows), self._meanings(other, rows)
+        found = [[a == b != "" for a, b in zip(x, y, strict=True)] for x, y in zip(first, second, strict=True)]
+        return np.array(found, dtype=bool).reshape(one.shape)
+
+    def _meanings(self, says: NDArray[Any], rows: Rows) -> list[list[str]]:
+        return [
+            [self.posed[row].read(text) for text, row in zip(one, rows, strict=True)]
+            for one in says.reshape(-1, len(rows)).tolist()
+        ]
 
     def digest(self, rows: Rows) -> str:
         """A hash of ids and texts of `rows` in their order: equal rows, equal digest."""
         parts = hashlib.sha256()
         for row in rows:
             other = [self.against[row]] if self.against else []
-            for text in (self.ids[row], self.texts[row], *other):
+            answer = [self.posed[row].answer] if self.posed else []
+            for text in (self.ids[row], self.texts[row], *other, *answer):
                 data = text.encode("utf-8", "surrogatepass")
                 parts.update(len(data).to_bytes(8, "big") + data)
         return parts.hexdigest()
@@ -127,7 +171,74 @@ def _made(kept: Sequence[Judged], learned: Sequence[int], chosen: Sequence[int],
         test=np.array(sorted(place[number] for number in chosen), dtype=np.int64),
         notes=tuple(notes),
         against=tuple(kept[number].against for number in rows) if kept[0].against else (),
+        difficulty=_difficulties([kept[number] for number in rows]),
     )
+
+
+def _difficulties(kept: Sequence[Judged | Posed]) -> NDArray[np.float64] | None:
+    """A number a row, or None where any lacks one."""
+    found = [one.difficulty for one in kept]
+    return None if None in found else np.array(found, dtype=np.float64)
+
+
+def written_pool(
+    posed: Sequence[Posed], *, learn: int, test: int, seed: int, long: Sequence[bool] | None = None
+) -> Pool:
+    """Rows of questions to be answered in writing; arguments and errors are those of `pool`. There are no classes, so
+    nothing is balanced."""
+    notes: list[str] = []
+    counts: Counter[str] = Counter()
+    kept: dict[str, Posed] = {}
+    for number, one in enumerate(posed):
+        if not one.answer.strip():
+            counts["without an answer"] += 1
+        elif long is not None and long[number]:
+            counts["longer than a model reads"] += 1
+        elif one.prompt in kept:
+            counts["there twice"] += 1
+        else:
+            kept[one.prompt] = one
+    notes.extend(f"{count:,} questions were left out: {what}." for what, count in counts.items())
+    rows = list(kept.values())
+    if len(rows) < learn + test:
+        learn, test = len(rows) * learn // (learn + test), len(rows) * test // (learn + test)
+    groups: dict[str, list[int]] = {}
+    for number, one in enumerate(rows):
+        groups.setdefault(one.group, []).append(number)
+    tested = _first(_shuffled(list(groups), seed, "test"), groups, test)
+    rest = [name for name in _shuffled(list(groups), seed, "learn") if name not in tested]
+    learned = _first(rest, groups, learn)
+    parts = [sorted(number for name in names for number in groups[name]) for names in (learned, tested)]
+    if min(map(len, parts)) < 4:
+        raise DataError(
+            f"{len(posed)} questions leave {len(parts[0])} to learn from and {len(parts[1])} to test on; that is too "
+            f"few. {' '.join(notes)}",
+            hint="Take more subsets or splits with  -T subsets=...  or  -T split=... .",
+        )
+    chosen = [rows[number] for number in sorted([*parts[0], *parts[1]])]
+    place = {number: at for at, number in enumerate(sorted([*parts[0], *parts[1]]))}
+    return Pool(
+        texts=tuple(one.prompt for one in chosen),
+        labels=np.zeros(len(chosen), dtype=np.int64),
+        groups=tuple(one.group for one in chosen),
+        ids=tuple(one.id for one in chosen),
+        learn=np.array([place[number] for number in parts[0]], dtype=np.int64),
+        test=np.array([place[number] for number in parts[1]], dtype=np.int64),
+        notes=tuple(notes),
+        posed=tuple(chosen),
+        difficulty=_difficulties(chosen),
+    )
+
+
+def _first(order: Sequence[str], groups: dict[str, list[int]], most: int) -> set[str]:
+    """Whole groups in order, while they hold at most `most` rows."""
+    found: set[str] = set()
+    rows = 0
+    for name in order:
+        if rows + len(groups[name]) <= most:
+            found.add(name)
+            rows += len(groups[name])
+    return found
 
 
 def halves(found: Pool, seed: int, parts: int = 1) -> Halves:

@@ -1,92 +1,33 @@
 """`gnomon.supervise`: weak supervisors, students and ceilings over tasks, from names to a finished run.
 
-Belongs here: the order of things. Does not belong here: rows (`_pool.py`), stages (`_ladder.py`), numbers
-(`_cells.py`), blocks (`_summary.py`).
+Belongs here: the order of things. Does not belong here: what was asked (`_plan.py`), rows (`_pool.py`), stages
+(`_ladder.py`), numbers (`_cells.py`), blocks (`_summary.py`).
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from gnomon.blocks import Block
 from gnomon.errors import UsageError
 from gnomon.files import cache_folder
-from gnomon.models import Model, load_model, require
-from gnomon.registry import did_you_mean, unknown
+from gnomon.models import Model
 from gnomon.report import write
 from gnomon.runs import Manifest, Run, now, surroundings
 from gnomon.studies import report_run, run_id
+from gnomon.supervision._given import WithGiven, read_labels, save_rows
 from gnomon.supervision._heads import HeadRecipe
 from gnomon.supervision._ladder import Ladder, Learner
-from gnomon.supervision._loss import loss_named
-from gnomon.supervision._pool import Pool, pool
-from gnomon.supervision._simulated import KINDS
-from gnomon.tasks import TaskData, judged, load_task
+from gnomon.supervision._plan import LEARNERS, Study, check_settings, models_of, nodes, read_tasks
 
-__all__ = ["LEARNERS", "Settings", "Study", "TaskPool", "supervise"]
-
-LEARNERS = {
-    "frozen": ("represent", "a linear head on frozen states of the last layer"),
-    "lora": ("learn", "low-rank adapters at all linear layers, and a head"),
-    "full": ("learn", "the whole network, and a head"),
-}
-SELECT = ("held", "last")
+__all__ = ["supervise"]
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How models are taught. Every field is part of the run's identity."""
-
-    learner: str
-    epochs: int
-    lr: float | None
-    max_tokens: int
-    losses: tuple[str, ...]
-    seeds: int
-    chain: bool
-    simulate: tuple[str, ...]
-    select: str
-    learn: int
-    test: int
-    seed: int
-
-
-@dataclass
-class TaskPool:
-    """A task with its rows."""
-
-    name: str
-    data: TaskData
-    pool: Pool
-
-
-@dataclass
-class Study:
-    """Everything that is settled before the first text is read. `models` go from weak to strong."""
-
-    models: dict[str, Model]
-    tasks: list[TaskPool]
-    settings: Settings
-    spec: dict[str, Any]
-    notes: list[str]
-
-    @property
-    def pairs(self) -> list[tuple[str, str]]:
-        """(supervisor, student): every model teaches itself and all that stand above it."""
-        names = list(self.models)
-        return [(weak, strong) for place, weak in enumerate(names) for strong in names[place:]]
 
 
 def supervise(
@@ -94,16 +35,24 @@ def supervise(
     ladder: Sequence[str | Model],
     *,
     learner: str = "frozen",
+    answers: str = "auto",
     epochs: int = 2,
     lr: float | None = None,
+    start: str = "auto",
     max_tokens: int = 1024,
-    losses: Sequence[str] = ("xent", "confidence"),
+    shots: int = 5,
+    losses: Sequence[str] | None = None,
     seeds: int = 3,
     chain: bool = False,
     simulate: Sequence[str] = (),
+    generative_first: bool = False,
+    saliency: bool = False,
+    easy: float | None = None,
     select: str = "last",
     learn: int = 4000,
     test: int = 1000,
+    weak_labels: Path | str | None = None,
+    write_rows: Path | str | None = None,
     task_args: Mapping[str, str] | None = None,
     model_args: Mapping[str, str] | None = None,
     seed: int = 0,
@@ -111,7 +60,7 @@ def supervise(
     cache: bool = True,
     progress: Progress | None = None,
     command: str = "",
-) -> Run:
+) -> Run | None:
     """Let every model of a ladder teach all that stand above it, and say how much of the gap to the truth is recovered.
 
     Parameters
@@ -120,25 +69,45 @@ def supervise(
         Choice tasks, as in `gnomon ls tasks`; `task-subset` is one subset alone.
     ladder : sequence of str or Model
         At least two models, from weak to strong; `NAME@layers=K` is a model's first K layers.
-    learner : {"frozen", "lora", "full"}
-        What learns: a linear head on frozen states, low-rank adapters with a head, or the whole network.
+    learner : {"frozen", "lora", "full", "prompt"}
+        What learns: a linear head on frozen states, low-rank adapters with a head, the whole network; or nothing does,
+        and a model is shown examples in its prompt.
+    answers : {"auto", "judged", "written"}
+        Whether texts are judged (right or wrong, better or worse) or answers are written, as chess moves are; "auto"
+        writes where a task has no choices.
     epochs, lr : optional
         Of "lora" and "full"; by default 2 (the paper), and 2e-4 or 5e-5.
+    start : {"auto", "unembedding", "zero"}
+        What heads begin with: the output rows of "0" and "1" (the paper; "auto" for "lora" and "full"), or zeros (the
+        released code; "auto" for "frozen").
     max_tokens : int
         Longer texts are left out for all models alike; for "lora" and "full".
-    losses : sequence of str
-        Names of `gnomon/supervision/losses`, with settings as in "confidence@alpha=0.75".
+    shots : int
+        Examples that "prompt" shows.
+    losses : sequence of str, optional
+        Names of `gnomon/supervision/losses`, with settings as in "confidence@alpha=0.75"; by default xent and
+        confidence, or xent alone where answers are written.
     seeds : int
         Training seeds: each draws the halves, the order of rows and the start anew.
     chain : bool
         Bootstrap through all models of the ladder, beside a direct student on as many rows.
     simulate : sequence of str
         Kinds of simulated errors (random, long, short, easy, hard) with as many errors as the real supervisor.
+    generative_first : bool
+        Students and ceilings that first learn to write the texts, whatever their labels, beside those that do not.
+    saliency : bool
+        Linear probes of students before and after they are finetuned.
+    easy : float, optional
+        Also learn the truth of rows up to this difficulty (a puzzle's rating), and test by difficulty.
     select : {"held", "last"}
         Which epoch is taken: the last, or the best on held-out rows by the learner's own labels (weak ones for
         students), as the paper does on its NLP tasks. A report shows what the other choices would have given.
     learn, test : int
         Rows to learn from (both halves together) and to test on, at most.
+    weak_labels : path, optional
+        A file of labels that take a supervisor's place; then one model is enough. See `read_labels`.
+    write_rows : path, optional
+        Write the rows that are to be labelled to this file, and do nothing else; returns None.
     task_args, model_args : mapping
         As in `gnomon.evaluate`; for every task and every model. "sst2.split" is the argument of one task alone.
     seed : int
@@ -146,7 +115,7 @@ def supervise(
 
     Returns
     -------
-    Run
+    Run or None
         Its `result()` is a list of blocks; `arrays/` holds every model's predictions on the test rows.
 
     Raises
@@ -164,125 +133,60 @@ def supervise(
     complete
     """
     names = [tasks] if isinstance(tasks, str) else list(dict.fromkeys(tasks))
-    settings = _settings(
+    settings = check_settings(
+        names,
+        losses=None if losses is None else tuple(dict.fromkeys(losses)),
         learner=learner,
+        answers=answers,
         epochs=epochs,
         lr=lr,
+        start=start,
         max_tokens=max_tokens,
-        losses=tuple(dict.fromkeys(losses)),
+        shots=shots,
         seeds=seeds,
         chain=chain,
         simulate=tuple(dict.fromkeys(simulate)),
+        generative_first=generative_first,
+        saliency=saliency,
+        easy=easy,
         select=select,
         learn=learn,
         test=test,
         seed=seed,
     )
-    models, notes = _models(ladder, model_args or {}, LEARNERS[learner][0])
-    if chain and len(models) < 3:
+    given = None if weak_labels is None else read_labels(weak_labels)
+    least = 1 if given or write_rows is not None else 2
+    models, notes = models_of(ladder, model_args or {}, LEARNERS[learner][0], least)
+    if chain and len(models) + bool(given) < 3:
         raise UsageError(
             "a chain was asked for, and the ladder has 2 models.", hint="Name one in between, or leave out  --chain ."
         )
-    found = []
-    for name in names:
-        data = load_task(name, _of_task(name, names, task_args or {}))
-        found.append(TaskPool(name, data, _rows(name, data, models, settings)))
+    found = read_tasks(names, task_args or {}, models, settings)
+    if write_rows is not None:
+        save_rows(write_rows, [(one.name, one.pool) for one in found])
+        return None
+    for one in found:
+        if given is not None:
+            given.of(one.name, one.pool)
     spec = {
         "study": "supervise",
         "tasks": [
             {"task": one.name, "data": one.data.checksum(), "rows": one.pool.digest(one.pool.test)} for one in found
         ],
         "models": {name: model.fingerprint() for name, model in models.items()},
+        "weak labels": given.digest if given else "",
         **dataclasses.asdict(settings),
     }
-    study = Study(models, found, settings, spec, notes)
+    study = Study(models, found, settings, spec, notes, given)
     run = Run.begin(Path(runs_dir), _manifest(study, command))
     with run.locked():
         _work(run, study, cache, progress or (lambda what, done, total: None))
     return run
 
 
-def _settings(**given: Any) -> Settings:
-    settings = Settings(**given)
-    if settings.learner not in LEARNERS:
-        raise unknown("learner", settings.learner, LEARNERS)
-    if not settings.losses:
-        raise UsageError("no loss was named.", hint="Give  --losses xent,confidence .")
-    for name in settings.losses:
-        loss_named(name)
-    for kind in settings.simulate:
-        if kind not in KINDS:
-            raise unknown("kind of simulated error", kind, KINDS)
-    if settings.select not in SELECT:
-        raise unknown("way to select an epoch", settings.select, SELECT)
-    for what in ("seeds", "learn", "test", "epochs", "max_tokens"):
-        if getattr(settings, what) < 1:
-            raise UsageError(f"{what}={getattr(settings, what)} was given.", hint="Give a whole number from 1.")
-    if settings.lr is not None and not 0 < settings.lr < 1:
-        raise UsageError(f"lr={settings.lr:g} was given.", hint="Give a number between 0 and 1.")
-    return settings
-
-
-def _of_task(name: str, names: Sequence[str], given: Mapping[str, str]) -> dict[str, str]:
-    """The task arguments of one task: those for all, and those that begin with its name and a full stop."""
-    found: dict[str, str] = {}
-    for key, value in given.items():
-        owner, stop, own = key.partition(".")
-        if stop and owner not in names:
-            hint = did_you_mean(owner, names) or f"The tasks here: {', '.join(names)}."
-            raise UsageError(f"task argument '{key}' belongs to a task that is not studied here.", hint=hint)
-        if not stop:
-            found.setdefault(key, value)
-        elif owner == name:
-            found[own] = value
-    return found
-
-
-def _rows(name: str, data: TaskData, models: Mapping[str, Model], settings: Settings) -> Pool:
-    """The task's rows, without those that are too long for any model."""
-    found = judged(data.task, data.items())
-    long = None
-    if settings.learner != "frozen":
-        most = np.zeros(len(found))
-        for which in ("text", "against"):
-            texts = [getattr(one, which) for one in found]
-            for model in models.values() if any(texts) else ():
-                most = np.maximum(most, model.count_tokens(texts))  # type: ignore[attr-defined]
-        long = [bool(count > settings.max_tokens) for count in most]
-    return pool(found, learn=settings.learn, test=settings.test, seed=settings.seed, long=long)
-
-
-def _models(
-    ladder: Sequence[str | Model], arguments: Mapping[str, str], ability: str
-) -> tuple[dict[str, Model], list[str]]:
-    """The models by name, weak ones first, and what a reader must be told of their order."""
-    models: dict[str, Model] = {}
-    for one in ladder:
-        model = load_model(one, arguments) if isinstance(one, str) else one
-        require(model, ability, "gnomon supervise")
-        if model.name in models:
-            raise UsageError(f"{model.name} stands twice in the ladder.", hint="Name each model once.")
-        models[model.name] = model
-    if len(models) < 2:
-        raise UsageError(
-            f"{len(models)} model was named, and a supervisor needs a student.",
-            hint="Give  --weak NAME --strong NAME , or  --ladder a,b,c  from weak to strong.",
-        )
-    sizes = {name: getattr(model, "parameters", None) for name, model in models.items()}
-    notes = []
-    known = [(name, size) for name, size in sizes.items() if size]
-    for (below, less), (above, more) in itertools.pairwise(known):
-        if more < less:
-            notes.append(
-                f"{above} ({more:,} parameters) stands above {below} ({less:,}) in the ladder and is smaller: "
-                "supervisor and student are named by their places."
-            )
-    return models, notes
-
-
 def _manifest(study: Study, command: str) -> Manifest:
     versions, host = surroundings()
-    names = list(study.models)
+    names = study.names
     tasks = [one.data.task for one in study.tasks]
     settings = study.settings
     title = ", ".join(one.name for one in study.tasks)
@@ -301,8 +205,9 @@ def _manifest(study: Study, command: str) -> Manifest:
             "name": f"weak-to-strong, {settings.learner}",
             "version": 1,
             "hash": study.spec["tasks"][0]["rows"][:12],
-            "about": f"{LEARNERS[settings.learner][1]}; texts right or wrong, balanced; half A with the truth, half B "
-            f"with weak labels, one test set for all; {settings.seeds} training seeds",
+            "about": f"{LEARNERS[settings.learner][1]}; "
+            f"{'answers in writing' if settings.written else 'texts right or wrong, balanced'}; half A with the truth, "
+            f"half B with weak labels, one test set for all; {settings.seeds} training seeds",
             "shots": 0,
         },
         data={
@@ -338,10 +243,16 @@ def _work(run: Run, study: Study, cache: bool, progress: Progress) -> None:
     ladders: list[Ladder] = []
     for one in study.tasks:
         told = functools.partial(_told, progress, one.name if len(study.tasks) > 1 else "")
-        ladder = Ladder(one.pool, _learner(study, root, told), store, told)
+        learner = _learner(study, root, told)
+        if study.given is not None:
+            ladder = Ladder(one.pool, WithGiven(learner, study.given, study.given.of(one.name, one.pool)), store, told)
+        else:
+            ladder = Ladder(one.pool, learner, store, told)
         ladder.compute(nodes(study))
         run.log(f"{one.name}: {ladder.computed:,} stages computed, {ladder.reused:,} known before")
         ladders.append(ladder)
+        for remark in getattr(learner, "remarks", ()):
+            run.log(f"{one.name}: {remark}")
     for remark in store.remarks:
         run.log(remark)
     blocks = summarise(study, ladders)
@@ -357,12 +268,15 @@ def _told(progress: Progress, task: str, what: str, done: int, total: int) -> No
 
 
 def _learner(study: Study, root: Path, progress: Progress) -> Learner:
-    from gnomon.supervision import _frozen, _tuned
+    from gnomon.supervision import _frozen, _prompted, _tuned
 
     settings = study.settings
+    start = settings.start if settings.start != "auto" else "zero" if settings.learner == "frozen" else "unembedding"
+    if settings.learner == "prompt":
+        return _prompted.Prompted(study.models, shots=settings.shots, progress=progress)
     if settings.learner == "frozen":
-        return _frozen.Frozen(study.models, root / "states", HeadRecipe(), settings.select, progress)
-    recipe = _tuned.TuneRecipe(settings.learner, settings.epochs, lr=settings.lr)
+        return _frozen.Frozen(study.models, root / "states", HeadRecipe(), settings.select, progress, start)
+    recipe = _tuned.TuneRecipe(settings.learner, settings.epochs, lr=settings.lr, start=start)
     return _tuned.Tuned(study.models, root / "stages", recipe, settings.select, progress)
 
 
@@ -383,23 +297,3 @@ def _finish(run: Run, study: Study, blocks: list[Block], rows: int, began: float
     write([report_run(run, manifest, blocks)], run.path / "report.html")
     run.finish(blocks, manifest)
     run.log(f"complete: {len(study.tasks)} tasks")
-
-
-def nodes(study: Study) -> list[Any]:
-    """All stages of the study."""
-    from gnomon.supervision import _ladder as make
-
-    settings, names = study.settings, list(study.models)
-    found = []
-    for seed in range(settings.seeds):
-        found += [make.supervisor(name, seed) for name in names]
-        found += [make.ceiling(name, seed) for name in names]
-        for weak, strong in study.pairs:
-            found += [make.student(strong, weak, loss, seed) for loss in settings.losses]
-            if weak != strong:
-                found += [make.student(strong, weak, "xent", seed, kind) for kind in settings.simulate]
-        if settings.chain:
-            for loss in settings.losses:
-                found += [*make.chain(names, loss, seed), make.direct(names, loss, seed)]
-            found.append(make.ceiling(names[-1], seed, make.last_part(names)))
-    return found

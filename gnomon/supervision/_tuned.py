@@ -1,7 +1,8 @@
 """The tuned learner: whole networks, or low-rank adapters, trained on texts; one job after another.
 
-Belongs here: the course of a training: order, batches, schedule, looks, checkpoints. Does not belong here: networks
-(`models/_pupil.py`), losses (`losses/`).
+Belongs here: what a batch teaches (labels of texts, preferences between two, answers in writing), and probes of what
+was learned. Does not belong here: the course of a training (`_course.py`), networks (`models/_pupil.py`), losses
+(`losses/`).
 
 A loss may look at a whole batch (its threshold is a rank), however little of it fits in memory at once: logits of all
 rows are computed without a graph, the loss gives their gradients, and these are carried into the weights piece by
@@ -21,45 +22,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gnomon.errors import ModelError
-from gnomon.files import write_atomically
+from gnomon.asks import Decoding
 from gnomon.models import Learns, Model
 from gnomon.stats import stream
-from gnomon.supervision._agreement import agreement, chosen_point
+from gnomon.supervision._course import Course, Teaching, TuneRecipe
+from gnomon.supervision._heads import HeadRecipe, Lesson, train_heads
+from gnomon.supervision._ladder import PROBE
 from gnomon.supervision._loss import Step, log_odds, loss_named
 from gnomon.supervision._pool import Pool
 from gnomon.supervision._stages import Job, Outcome, key_of
 
 if TYPE_CHECKING:
-    from gnomon.models._pupil import Pupil
+    from gnomon.models._pupil import Pupil, Scribe
 
 __all__ = ["TuneRecipe", "Tuned"]
 
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class TuneRecipe:
-    """How networks are trained: AdamW with a cosine schedule to 0 and no warm-up, no dropout.
-
-    `epochs` and `batch` are the paper's (2 and 32). `lr` None is 5e-5 for whole networks (the released code's for small
-    ones) and 2e-4 for adapters of `rank`. `looks` are taken at the test rows, evenly over the training. `tokens` are
-    computed in one piece.
-    """
-
-    method: str = "lora"
-    epochs: int = 2
-    batch: int = 32
-    lr: float | None = None
-    rank: int = 8
-    start: str = "unembedding"
-    looks: int = 4
-    tokens: int = 4096
-
-    @property
-    def rate(self) -> float:
-        """The learning rate."""
-        return self.lr if self.lr is not None else 5e-5 if self.method == "full" else 2e-4
 
 
 class Tuned:
@@ -84,11 +62,12 @@ class Tuned:
     ) -> None:
         self._models, self._root, self._recipe, self._select, self._progress = models, root, recipe, select, progress
         self._ids: dict[str, list[list[int]]] = {}
+        self._primed: tuple[str, dict[str, torch.Tensor]] | None = None
 
     def spec(self, pool: Pool) -> dict[str, Any]:
         """All that changes what is learned, beside the job and the model."""
         recipe = {key: value for key, value in dataclasses.asdict(self._recipe).items() if key != "tokens"}
-        return {"learner": "tuned", **recipe, "lr": self._recipe.rate, "select": self._select}
+        return {"learner": "tuned", **recipe, "lr": self._recipe.rate, "select": self._select, "writes": pool.written}
 
     def fingerprint(self, name: str) -> str:
         """What says which model learns."""
@@ -107,22 +86,64 @@ class Tuned:
         began, recipe = time.perf_counter(), self._recipe
         model = self._models[name]
         assert isinstance(model, Learns)
-        pupil: Pupil = model.pupil(recipe.method, job.lesson.seed, recipe.start, recipe.rank)
-        if name not in self._ids:
+        writes = pool.written or job.primed
+        pupil = model.pupil(recipe.method, job.lesson.seed, recipe.start, recipe.rank, writes)
+        if name not in self._ids and not pool.written:
             self._ids[name] = pupil.ids([*pool.texts, *pool.against])
-        course = _Course(
-            pupil, _Texts(self._ids[name], len(pool.texts) if pool.against else 0), job, recipe, self._select, place
-        )
+        ids = self._ids.get(name, [])
+        judging = None if pool.written else _Judging(pupil, _Texts(ids, len(pool.against)), job, recipe)
+        if judging and job.lesson.loss == PROBE:
+            says = judging.probe(job.lesson.targets, np.concatenate([job.test, job.wanted]))
+            test, wanted = says[: len(job.test)], says[len(job.test) :]
+            return Outcome(wanted, test[None], np.full(1, np.nan), 0, time.perf_counter() - began)
+        teaching: Teaching = judging or _Writing(pupil, pool, job, recipe)
+        course = Course(teaching, job, recipe, self._select, place)
+        if job.primed and not course.begun:
+            self._prime(pool, name, job, pupil, ids)
         course.run(lambda done, total: self._progress(f"training · {name}", done, total))
-        wanted = course.best(job.wanted)
-        place.unlink(missing_ok=True)
-        return Outcome(
-            wanted=wanted,
+        outcome = Outcome(
+            wanted=teaching.says(job.wanted),
             test=np.stack(course.test),
             held=np.array(course.held),
             chosen=course.chosen,
             seconds=time.perf_counter() - began,
+            probed=judging.probe(job.truth, job.test) if judging and job.truth is not None else np.empty(0),
         )
+        course.close()
+        return outcome
+
+    def _prime(self, pool: Pool, name: str, job: Job, pupil: Scribe, ids: Sequence[Sequence[int]]) -> None:
+        """Teach `pupil` to write the lesson's texts, whatever their labels, once over (Burns et al. 2023: generative
+        finetuning). Jobs with the same rows and seed share what that gives."""
+        key = f"{name} {job.lesson.seed} {pool.digest(job.lesson.rows)}"
+        if self._primed is None or self._primed[0] != key:
+            pairs = len(pool.texts) if pool.against else 0
+            texts = [ids[row + offset] for offset in ((0, pairs) if pairs else (0,)) for row in job.lesson.rows]
+            texts = [one for one in texts if len(one) > 1]
+            order = stream(job.lesson.seed, "order/generative").permutation(len(texts))
+            optimiser = torch.optim.AdamW(pupil.weights(), lr=self._recipe.rate, weight_decay=0.0)
+            steps = -(-len(texts) // self._recipe.batch)
+            schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+            for number in range(steps):
+                batch = [texts[at] for at in order[number * self._recipe.batch : (number + 1) * self._recipe.batch]]
+                optimiser.zero_grad(set_to_none=True)
+                _write_on(pupil, batch, [1] * len(batch), self._recipe.tokens)
+                optimiser.step()
+                schedule.step()
+                self._progress(f"generative finetuning · {name}", number + 1, steps)
+            head = [str(at) for at, one in enumerate(pupil.weights()) if any(one is w for w in pupil.head.parameters())]
+            self._primed = key, {at: one for at, one in pupil.state().items() if at not in head}
+        pupil.restore({**pupil.state(), **self._primed[1]})
+
+
+def _write_on(pupil: Scribe, ids: Sequence[Sequence[int]], starts: Sequence[int], tokens: int) -> None:
+    """Add the gradient of the mean surprise of a token, over all that are to be written, piece by piece."""
+    from gnomon.models._pupil import batches
+
+    total = sum(len(one) - start for one, start in zip(ids, starts, strict=True))
+    for rows in batches([len(one) for one in ids], tokens):
+        surprise = pupil.surprise([ids[row] for row in rows], [starts[row] for row in rows])
+        (surprise.sum() / total).backward()  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True)
@@ -149,114 +170,66 @@ class _Texts:
         return torch.stack([torch.zeros_like(text), text - other], dim=1)
 
 
-class _Course:
-    """One training, from its last look on."""
+class _Judging:
+    """Labels of texts, or preferences between two."""
 
-    def __init__(self, pupil: Pupil, texts: _Texts, job: Job, recipe: TuneRecipe, select: str, place: Path) -> None:
-        self._pupil, self._texts, self._job, self._recipe, self._select = pupil, texts, job, recipe, select
-        self._place = place
-        self._loss = loss_named(job.lesson.loss)
-        rows = len(job.lesson.rows)
-        self._per_epoch = -(-rows // recipe.batch)
-        self._total = self._per_epoch * recipe.epochs
-        self._looks = sorted({round(self._total * (k + 1) / recipe.looks) for k in range(recipe.looks)} - {0})
-        self._optimiser = torch.optim.AdamW(pupil.weights(), lr=recipe.rate, weight_decay=0.0)
-        self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self._optimiser, self._total)
-        self._step = Step(0, self._total, recipe.batch)
-        self.test: list[NDArray[np.float64]] = []
-        self.held: list[float] = []
-        self._kept: dict[str, torch.Tensor] = {}
-        self._resume()
+    def __init__(self, pupil: Pupil, texts: _Texts, job: Job, recipe: TuneRecipe) -> None:
+        self.pupil, self._texts, self._job, self._recipe = pupil, texts, job, recipe
+        self._loss = loss_named(job.lesson.loss) if job.lesson.loss != PROBE else None
 
-    @property
-    def chosen(self) -> int:
-        """The look that is taken."""
-        return chosen_point(self.held, self._select)
-
-    def run(self, progress: Callable[[int, int], None]) -> None:
-        while self._step.number < self._total:
-            self._learn_batch(self._batch(self._step.number))
-            self._step.number += 1
-            if self._step.number in self._looks:
-                self._look()
-            progress(self._step.number, self._total)
-
-    def best(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """P(class 1) of `rows` at the chosen look."""
-        if self._kept:
-            self._pupil.restore(self._kept)
-        return self._says(rows)
-
-    def _batch(self, number: int) -> NDArray[np.int64]:
-        """Places in the lesson of the rows of step `number`: another order in every epoch."""
-        epoch, at = divmod(number, self._per_epoch)
-        order = stream(self._job.lesson.seed, f"order/{epoch}").permutation(len(self._job.lesson.rows))
-        return order[at * self._recipe.batch : (at + 1) * self._recipe.batch]
-
-    def _learn_batch(self, places: NDArray[np.int64]) -> None:
+    def backward(self, places: NDArray[np.int64], step: Step) -> None:
         from gnomon.models._pupil import batches
 
-        lesson, pupil = self._job.lesson, self._pupil
+        assert self._loss is not None
+        lesson, pupil = self._job.lesson, self.pupil
         ids = self._texts.of(lesson.rows[places])
         weak = torch.tensor(lesson.targets[places], dtype=torch.float32, device=pupil.device)
         pieces = list(batches([len(one) for one in ids], self._recipe.tokens))
-        self._optimiser.zero_grad(set_to_none=True)
         if len(pieces) == 1:
-            self._loss(self._texts.joined(pupil.logits(ids)), weak, self._step).backward()  # type: ignore[no-untyped-call]
-        else:
-            whole = torch.from_numpy(pupil.predict(ids, self._recipe.tokens)).to(pupil.device).requires_grad_()
-            self._loss(self._texts.joined(whole), weak, self._step).backward()  # type: ignore[no-untyped-call]
-            assert whole.grad is not None
-            for rows in pieces:
-                pupil.logits([ids[row] for row in rows]).backward(whole.grad[rows])  # type: ignore[no-untyped-call]
-        self._optimiser.step()
-        self._schedule.step()
+            self._loss(self._texts.joined(pupil.logits(ids)), weak, step).backward()  # type: ignore[no-untyped-call]
+            return
+        whole = torch.from_numpy(pupil.predict(ids, self._recipe.tokens)).to(pupil.device).requires_grad_()
+        self._loss(self._texts.joined(whole), weak, step).backward()  # type: ignore[no-untyped-call]
+        assert whole.grad is not None
+        for rows in pieces:
+            pupil.logits([ids[row] for row in rows]).backward(whole.grad[rows])  # type: ignore[no-untyped-call]
 
-    def _says(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    def says(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         if not len(rows):
             return np.empty(0)
-        logits = torch.from_numpy(self._pupil.predict(self._texts.of(rows), self._recipe.tokens)).double()
+        logits = torch.from_numpy(self.pupil.predict(self._texts.of(rows), self._recipe.tokens)).double()
         return np.asarray(torch.sigmoid(log_odds(self._texts.joined(logits))).numpy(), dtype=np.float64)
 
-    def _look(self) -> None:
-        """Predict, keep the weights of the look that would be chosen, and write what an interrupted training needs."""
-        self.test.append(self._says(self._job.test))
-        self.held.append(agreement(self._says(self._job.held), self._job.held_targets))
-        if not np.isfinite(self.test[-1]).all():
-            raise ModelError("training diverged.", hint="Take a smaller learning rate.")
-        if self._select != "last" and self.chosen == len(self.held) - 1:
-            self._kept = self._pupil.state()
-        if self._step.number < self._total:
-            self._save()
+    def probe(self, targets: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """P(class 1) of `rows` by a linear head on the states as they are now, fitted to `targets` of the lesson's
+        rows."""
+        learned = self._job.lesson.rows
+        states = self._states(np.concatenate([learned, rows]))
+        lesson = Lesson(np.arange(len(learned)), targets, seed=self._job.lesson.seed)
+        heads = train_heads(states, [lesson], HeadRecipe(), paired=bool(self._texts.pairs))
+        return np.asarray(heads.probabilities(states[len(learned) :])[0], dtype=np.float64)
 
-    def _save(self) -> None:
-        import io
+    def _states(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        found = self.pupil.predict(self._texts.of(rows), self._recipe.tokens, "states")
+        return found[: len(rows)] - found[len(rows) :] if self._texts.pairs else found
 
-        held = {
-            "weights": self._pupil.state(),
-            "kept": self._kept,
-            "optimiser": self._optimiser.state_dict(),
-            "schedule": self._schedule.state_dict(),
-            "number": self._step.number,
-            "recent": self._step.recent,
-            "test": [torch.from_numpy(one) for one in self.test],
-            "held": self.held,
-        }
-        buffer = io.BytesIO()
-        torch.save(held, buffer)
-        write_atomically(self._place, buffer.getvalue())
 
-    def _resume(self) -> None:
-        """Go on from the last look, if one was written; a damaged file counts as none."""
-        if not self._place.is_file():
-            return
-        try:
-            held = torch.load(self._place, map_location="cpu", weights_only=True)
-        except Exception:  # whatever is wrong with it, beginning anew is right
-            return
-        self._pupil.restore(held["weights"])
-        self._kept = held["kept"]
-        self._optimiser.load_state_dict(held["optimiser"])
-        self._schedule.load_state_dict(held["schedule"])
-        self._step.number, self._step.recent = held["number"], [tuple(pair) for pair in held["recent"]]
-        self.test, self.held = [one.numpy() for one in held["test"]], held["held"]
+class _Writing:
+    """Answers, written after their prompts and ended by a line break; decoding is greedy (Burns et al. 2023, chess
+    puzzles)."""
+
+    def __init__(self, pupil: Scribe, pool: Pool, job: Job, recipe: TuneRecipe) -> None:
+        self.pupil, self._pool, self._recipe = pupil, pool, recipe
+        prompts = [pool.texts[row] for row in job.lesson.rows]
+        self._pairs = pupil.pairs(prompts, [f"{answer}\n" for answer in job.lesson.targets.tolist()])
+        longest = max(len(ids) - start for ids, start in self._pairs)
+        self._decoding = Decoding(max_tokens=longest + 2, stop=("\n",))
+
+    def backward(self, places: NDArray[np.int64], step: Step) -> None:
+        chosen = [self._pairs[place] for place in places]
+        _write_on(self.pupil, [ids for ids, _ in chosen], [start for _, start in chosen], self._recipe.tokens)
+
+    def says(self, rows: NDArray[np.int64]) -> NDArray[np.str_]:
+        if not len(rows):
+            return np.empty(0, dtype=np.str_)
+        return np.array(self.pupil.write([self._pool.texts[row] for row in rows], self._decoding), dtype=np.str_)

@@ -13,6 +13,7 @@ from gnomon.tasks._contrast import (
 )
 from gnomon.tasks._data import TASK_ARGUMENTS, WRITING_ARGUMENTS, TaskData, load_task
 from gnomon.tasks._judged import Judged, judged, labelled, offered
+from gnomon.tasks._posed import Posed, posed, written_only
 from gnomon.tasks._sources import EMBEDDED, Folder, Hub, Source, SourceFinder, csv_rows, hub_rows, json_rows, line_rows
 from gnomon.tasks._task import Item, Kind, Metric, Protocol, ShotLimit, Task, one_ask, registry, task_named
 
@@ -25,6 +26,7 @@ __all__ = [
     "Judged",
     "Kind",
     "Metric",
+    "Posed",
     "Protocol",
     "ShotLimit",
     "Source",
@@ -46,7 +48,9 @@ __all__ = [
     "load_task",
     "offered",
     "one_ask",
+    "posed",
     "registry",
     "split_by_group",
     "task_named",
+    "written_only",
 ]

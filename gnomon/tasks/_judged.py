@@ -10,6 +10,7 @@ wrong one, so that classes are equal in number by construction and no option is 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -26,13 +27,15 @@ __all__ = ["Judged", "judged", "labelled", "offered"]
 @dataclass(frozen=True, slots=True)
 class Judged:
     """A text and whether it is right (1) or wrong (0). `id` is the item's, with the choice's number where an item gives
-    several. Where a task's choices are compared, `text` is right if it is better than the text `against`."""
+    several. Where a task's choices are compared, `text` is right if it is better than the text `against`. `difficulty`
+    is as in `Posed`."""
 
     id: str
     group: str
     text: str
     label: int
     against: str = ""
+    difficulty: float | None = None
 
 
 Judge = Callable[["Item"], tuple[Judged, ...]]
@@ -88,9 +91,9 @@ def offered(text: str, unshown: Sequence[str] = ()) -> Judge:
 def judged(task: Task, items: Sequence[Item], template: str = "") -> list[Judged]:
     """The texts of `items`, by the task's own rule, else by the general one.
 
-    The general rule words an item with `template` (by default the first that can word a contrast pair). Where all
-    examples of the task have the same two choices, the text is the question and the label the answer; else the question
-    with the right choice, and with a wrong one. Where the task's choices are compared, both stand in one `Judged`.
+    The general rule words an item with `template` (by default the first that can word a contrast pair). Where all items
+    have the same two choices, the text is the question and the label the answer; else the question with the right
+    choice, and with a wrong one. Where the task's choices are compared, both stand in one `Judged`.
 
     Raises UsageError for a task that is no choice task, DataError where no text came of the items.
 
@@ -105,15 +108,19 @@ def judged(task: Task, items: Sequence[Item], template: str = "") -> list[Judged
     else:
         known = contrast_templates(task)
         name = template or next(iter(known))
-        judge = _general(task, name, known[name])
-    found = [one for item in items for one in judge(item)]
+        judge = _general(task, items, name, known[name])
+    found = [
+        one if task.difficulty is None else dataclasses.replace(one, difficulty=task.difficulty(item))
+        for item in items
+        for one in judge(item)
+    ]
     if not found:
         raise DataError(f"no item of {task.name} has both a right and a wrong choice that differ.")
     return found
 
 
-def _general(task: Task, template: str, protocol: Protocol) -> Judge:
-    same = len({item.choices for item in task.examples}) == 1
+def _general(task: Task, items: Sequence[Item], template: str, protocol: Protocol) -> Judge:
+    same = len({item.choices for item in (*task.examples, *items)}) == 1
 
     def judge(item: Item) -> tuple[Judged, ...]:
         if wrong_choice(item) is None:

@@ -187,6 +187,8 @@ class Task:
         How an item becomes texts that are right or wrong, where the general rule (see `judged`) would not do.
     compared : bool
         Whether the two choices are long texts to be compared, such as two replies, of which one was preferred.
+    difficulty : callable (item) -> float
+        A number that grows with an item's difficulty, such as a puzzle's rating; None where the task knows none.
     promptsource : str
         Where promptsource keeps templates of this data set, such as "super_glue/boolq"; "" where it has none.
     examples : tuple of Item
@@ -218,6 +220,7 @@ class Task:
     default_subsets: tuple[str, ...] = ()
     judge: Callable[[Item], tuple[Judged, ...]] | None = None
     compared: bool = False
+    difficulty: Callable[[Item], float] | None = None
     promptsource: str = ""
     name: str = ""
 

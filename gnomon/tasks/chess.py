@@ -217,6 +217,7 @@ task = Task(
         ),
     },
     rollups={"rating": band},
+    difficulty=lambda item: float(item.key["rating"]),
     options={
         "grader": "official (default: the solution's move) or any-mate (where it mates, every mating move): whose "
         "verdict is the score; the other stands beside it"

@@ -137,21 +137,23 @@ def test_an_interrupted_training_goes_on_at_its_look_with_the_same_bits(select, 
     whole = taught(rows, kept("llama"), tmp_path / "whole", [node], select, epochs=3)[node]
     steps = []
     with monkeypatch.context() as patched:
-        real = _tuned._Course._learn_batch
+        real = _tuned._Judging.backward
 
-        def stopping(self, places):
+        def stopping(self, places, step):
             steps.append(1)
             if len(steps) == 5:
                 raise KeyboardInterrupt
-            real(self, places)
+            real(self, places, step)
 
-        patched.setattr(_tuned._Course, "_learn_batch", stopping)
+        patched.setattr(_tuned._Judging, "backward", stopping)
         with pytest.raises(KeyboardInterrupt):
             taught(rows, kept("llama"), tmp_path / "cut", [node], select, epochs=3)
     assert list((tmp_path / "cut").glob("*.work"))
     counted = []
     with monkeypatch.context() as patched:
-        patched.setattr(_tuned._Course, "_learn_batch", lambda self, places: (counted.append(1), real(self, places)))
+        patched.setattr(
+            _tuned._Judging, "backward", lambda self, places, step: (counted.append(1), real(self, places, step))
+        )
         again = taught(rows, kept("llama"), tmp_path / "cut", [node], select, epochs=3)[node]
     assert len(counted) < 6
     assert np.array_equal(whole.test, again.test)

@@ -37,7 +37,7 @@ def test_a_study_says_all_it_owes(tmp_path):
     assert run.manifest.status == "complete"
     found = tables(run)
     assert len(found["Supervisor, student, ceiling"].rows) == 2
-    assert len(found["Chains and simulated supervisors"].rows) == 2
+    assert len(found["More ways to teach"].rows) == 2
     estimates = [block for block in run.result() if block.kind == "estimate"]
     assert all(block.interval or block.reason for block in estimates)
     kept = predictions(run)
@@ -187,7 +187,7 @@ def test_a_chain_teaches_on_rows_that_are_new_to_every_teacher(rows, tmp_path):
 def test_a_student_taught_random_errors_sees_through_them(tmp_path):
     """Errors at random carry nothing to copy; errors on the rows that the student finds easiest do."""
     run = study(tmp_path, simulate=["random", "easy"], learn=1200, test=300)
-    rows = {row[3]: row for row in tables(run)["Chains and simulated supervisors"].rows}
+    rows = {row[3]: row for row in tables(run)["More ways to teach"].rows}
     assert rows["xent, random errors"][5] > rows["xent, easy errors"][5]
 
 
