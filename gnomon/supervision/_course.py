@@ -109,6 +109,7 @@ class Course:
     def run(self, progress: Callable[[int, int], None]) -> None:
         """Train to the end; afterwards the pupil has the weights of the chosen look."""
         self._resume()
+        progress(self._step.number, self._total)
         while self._step.number < self._total:
             self._optimiser.zero_grad(set_to_none=True)
             self._teaching.backward(self._batch(self._step.number), self._step)

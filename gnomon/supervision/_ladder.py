@@ -194,17 +194,16 @@ class Ladder:
         assert self.pool.difficulty is not None
         below = self.pool.difficulty <= float(most)
         rows, held = cut.b[below[cut.b]], cut.b_held[below[cut.b_held]]
-        if min(len(rows), len(held)) < 1:
+        if not len(rows):
             known = self.pool.difficulty[self.pool.learn]
             raise DataError(
-                f"{len(rows)} rows to learn from and {len(held)} held-out ones have a difficulty of at most {most}; "
-                f"it runs from {known.min():g} to {known.max():g}.",
+                f"no row to learn from has a difficulty of at most {most}; it runs from {known.min():g} to "
+                f"{known.max():g}.",
                 hint="Give a larger  --easy , or more rows with  --learn .",
             )
         if "~" in words:
-            rows = np.sort(stream(seed, "mixed").choice(cut.b, len(rows), replace=False))
-            held = cut.b_held
-        return rows, held
+            return np.sort(stream(seed, "mixed").choice(cut.b, len(rows), replace=False)), cut.b_held
+        return rows, held if len(held) else cut.b_held
 
     def halves(self, seed: int, parts: int = 1) -> Halves:
         """The rows of one training seed, divided."""

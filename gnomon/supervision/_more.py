@@ -66,6 +66,7 @@ def saliency_table(study: Study, ladders: Sequence[Ladder]) -> Table:
             *(Column(label=text, format="fraction") for text in labels),
         ],
         rows=rows,
+        headline=True,
         caption=f"Test accuracies, means over seeds; loss {loss}. Probes are linear heads on the state of the last "
         "token, fitted to half B. The gain's interval is over groups of test items.",
     )
@@ -101,6 +102,7 @@ def difficulty_table(study: Study, ladders: Sequence[Ladder]) -> Table:
             *(Column(label=text, format="fraction") for text in labels),
         ],
         rows=rows,
+        headline=True,
         caption="Test accuracies of models taught the truth, means over seeds. The interval of the difference is over "
         "groups of test items.",
     )

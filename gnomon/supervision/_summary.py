@@ -40,7 +40,7 @@ def summarise(study: Study, ladders: Sequence[Ladder]) -> list[Block]:
     blocks.append(tables.cell_table("Supervisor, student, ceiling", across, headline=True))
     blocks.append(tables.total_table(study, across))
     if extra:
-        blocks.append(tables.cell_table("More ways to teach", extra, headline=False))
+        blocks.append(tables.cell_table("More ways to teach", extra, headline=True))
     if study.settings.saliency:
         blocks.append(saliency_table(study, ladders))
     if study.settings.easy is not None:
