@@ -128,7 +128,8 @@ def command(
             **given,  # type: ignore[arg-type]
         )
     if run is None:
-        click.echo(f"Rows: {given['write_rows']}")
+        if given["write_rows"]:
+            click.echo(f"Rows: {given['write_rows']}")
         return 0
     if as_json:
         print_json(run)

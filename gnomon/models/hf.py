@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -108,7 +109,10 @@ class _Other:
 
         asked = self._given.text("device", "auto")
         if asked == "auto":
-            return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+            if torch.cuda.is_available():
+                own = os.environ.get("LOCAL_RANK", "")  # where several processes were started, each has one of its own
+                return f"cuda:{own}" if own else "cuda"
+            return "mps" if torch.backends.mps.is_available() else "cpu"
         try:
             torch.empty(0, device=asked)
         except (RuntimeError, AssertionError) as error:

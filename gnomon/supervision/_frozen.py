@@ -41,6 +41,8 @@ class Frozen:
         What heads begin with: zeros, or the model's output rows of "0" and "1".
     """
 
+    apart = False
+
     def __init__(
         self,
         models: Mapping[str, Model],

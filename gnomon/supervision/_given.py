@@ -124,6 +124,7 @@ class WithGiven:
 
     def __init__(self, learner: Learner, given: Given, labels: NDArray[Any]) -> None:
         self._learner, self._given, self._labels = learner, given, labels
+        self.apart = learner.apart
 
     def spec(self, pool: Pool) -> dict[str, Any]:
         return self._learner.spec(pool)

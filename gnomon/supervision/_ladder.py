@@ -14,12 +14,13 @@ from typing import Protocol as Contract
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.errors import DataError
+from gnomon.errors import DataError, RunError
 from gnomon.stats import stream
 from gnomon.supervision._heads import Lesson
 from gnomon.supervision._pool import Halves, Pool, halves
 from gnomon.supervision._simulated import simulated
 from gnomon.supervision._stages import Job, Outcome, StageStore, key_of
+from gnomon.supervision._team import Team
 
 __all__ = [
     "PROBE",
@@ -129,7 +130,15 @@ def direct(models: Sequence[str], loss: str, seed: int) -> Node:
 
 
 class Learner(Contract):
-    """What turns jobs into outcomes."""
+    """What turns jobs into outcomes.
+
+    Attributes
+    ----------
+    apart : bool
+        Whether each job is a piece of work by itself, so that several processes can share them.
+    """
+
+    apart: bool
 
     def spec(self, pool: Pool) -> dict[str, Any]:
         """All that changes what is learned, beside the job and the model."""
@@ -159,11 +168,13 @@ class Ladder:
         Stages.
     """
 
-    def __init__(self, pool: Pool, learner: Learner, store: StageStore, progress: Progress) -> None:
+    def __init__(
+        self, pool: Pool, learner: Learner, store: StageStore, progress: Progress, team: Team | None = None
+    ) -> None:
         self.pool = pool
         self.outcomes: dict[Node, Outcome] = {}
         self.computed, self.reused = 0, 0
-        self._learner, self._store, self._progress = learner, store, progress
+        self._learner, self._store, self._progress, self._team = learner, store, progress, team or Team()
         self._halves: dict[tuple[int, int], Halves] = {}
         self._spec: Mapping[str, Any] = learner.spec(pool)
 
@@ -250,13 +261,26 @@ class Ladder:
                 self.outcomes[node] = known
                 self.reused += 1
         self._progress("learning", len(self.outcomes), total)
-        if not missing:
-            return
-        for number, outcome in self._learner.learn(self.pool, model, jobs, lambda number: number not in missing):
-            self._store.put(keys[number], outcome)
-            self.outcomes[nodes[number]] = outcome
-            self.computed += 1
-            self._progress("learning", len(self.outcomes), total)
+        if missing:
+            mine = self._team.mine(sorted(missing), self._learner.apart)
+            if mine:
+                for number, outcome in self._learner.learn(self.pool, model, jobs, lambda number: number not in mine):
+                    self._store.put(keys[number], outcome)
+                    self.outcomes[nodes[number]] = outcome
+                    self.computed += 1
+                    self._progress("learning", len(self.outcomes), total)
+            self._team.wait()
+            self._fetch({keys[number]: nodes[number] for number in missing - mine})
+
+    def _fetch(self, others: Mapping[str, Node]) -> None:
+        """Take what the other processes computed."""
+        for key, node in others.items():
+            if (found := self._store.get(key)) is None:
+                raise RunError(
+                    "a stage that another process computed is not in the cache.",
+                    hint="Let all processes share one GNOMON_CACHE .",
+                )
+            self.outcomes[node] = found
 
     def _job(self, node: Node) -> Job:
         rows, held = self.rows(node)

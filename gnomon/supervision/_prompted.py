@@ -81,6 +81,8 @@ class Prompted:
     examples.
     """
 
+    apart = False
+
     def __init__(
         self,
         models: Mapping[str, Model],

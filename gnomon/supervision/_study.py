@@ -23,6 +23,8 @@ from gnomon.supervision._given import WithGiven, read_labels, save_rows
 from gnomon.supervision._heads import HeadRecipe
 from gnomon.supervision._ladder import Ladder, Learner
 from gnomon.supervision._plan import LEARNERS, Study, check_settings, models_of, nodes, read_tasks
+from gnomon.supervision._stages import StageStore
+from gnomon.supervision._team import Team
 
 __all__ = ["supervise"]
 
@@ -107,7 +109,7 @@ def supervise(
     weak_labels : path, optional
         A file of labels that take a supervisor's place; then one model is enough. See `read_labels`.
     write_rows : path, optional
-        Write the rows that are to be labelled to this file, and do nothing else; returns None.
+        Write the rows that are to be labelled to this file, and do nothing else.
     task_args, model_args : mapping
         As in `gnomon.evaluate`; for every task and every model. "sst2.split" is the argument of one task alone.
     seed : int
@@ -116,7 +118,8 @@ def supervise(
     Returns
     -------
     Run or None
-        Its `result()` is a list of blocks; `arrays/` holds every model's predictions on the test rows.
+        Its `result()` is a list of blocks; `arrays/` holds every model's predictions on the test rows. None where rows
+        were written, and in every process but the first where several were started (accelerate launch -m gnomon ...).
 
     Raises
     ------
@@ -178,9 +181,18 @@ def supervise(
         **dataclasses.asdict(settings),
     }
     study = Study(models, found, settings, spec, notes, given)
+    team, told = Team.here(), progress or (lambda what, done, total: None)
+    if team.size > 1 and not cache:
+        raise UsageError(
+            "several processes hand each other what they computed through the cache, which is off.",
+            hint="Leave out  --no-cache , or start one process.",
+        )
+    if not team.leads:
+        _climb(study, StageStore(cache_folder() / "stages"), cache_folder(), team, lambda what, done, total: None)
+        return None
     run = Run.begin(Path(runs_dir), _manifest(study, command))
     with run.locked():
-        _work(run, study, cache, progress or (lambda what, done, total: None))
+        _work(run, study, cache_folder() if cache else run.path, team, told)
     return run
 
 
@@ -230,29 +242,32 @@ def _manifest(study: Study, command: str) -> Manifest:
     )
 
 
-def _work(run: Run, study: Study, cache: bool, progress: Progress) -> None:
-    """Compute stages, then write arrays, records, result, report and manifest, in this order."""
-    from gnomon.supervision._stages import StageStore
-    from gnomon.supervision._summary import summarise
-    from gnomon.supervision._written import records, save_predictions
-
-    began = time.perf_counter()
-    journal = run.journal()
-    root = cache_folder() if cache else run.path
-    store = StageStore(root / "stages")
+def _climb(study: Study, store: StageStore, root: Path, team: Team, progress: Progress) -> list[Ladder]:
+    """Compute all stages, task by task."""
     ladders: list[Ladder] = []
     for one in study.tasks:
         told = functools.partial(_told, progress, one.name if len(study.tasks) > 1 else "")
         learner = _learner(study, root, told)
         if study.given is not None:
-            ladder = Ladder(one.pool, WithGiven(learner, study.given, study.given.of(one.name, one.pool)), store, told)
-        else:
-            ladder = Ladder(one.pool, learner, store, told)
+            learner = WithGiven(learner, study.given, study.given.of(one.name, one.pool))
+        ladder = Ladder(one.pool, learner, store, told, team)
         ladder.compute(nodes(study))
-        run.log(f"{one.name}: {ladder.computed:,} stages computed, {ladder.reused:,} known before")
+        store.remarks += [f"{one.name}: {remark}" for remark in getattr(learner, "remarks", ())]
         ladders.append(ladder)
-        for remark in getattr(learner, "remarks", ()):
-            run.log(f"{one.name}: {remark}")
+    return ladders
+
+
+def _work(run: Run, study: Study, root: Path, team: Team, progress: Progress) -> None:
+    """Compute stages, then write arrays, records, result, report and manifest, in this order."""
+    from gnomon.supervision._summary import summarise
+    from gnomon.supervision._written import records, save_predictions
+
+    began = time.perf_counter()
+    journal = run.journal()
+    store = StageStore(root / "stages")
+    ladders = _climb(study, store, root, team, progress)
+    for one, ladder in zip(study.tasks, ladders, strict=True):
+        run.log(f"{one.name}: {ladder.computed:,} stages computed, {ladder.reused:,} known before")
     for remark in store.remarks:
         run.log(remark)
     blocks = summarise(study, ladders)

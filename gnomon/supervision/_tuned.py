@@ -52,6 +52,8 @@ class Tuned:
     select : {"held", "last"}
     """
 
+    apart = True
+
     def __init__(
         self,
         models: Mapping[str, Model],

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file
 
 from gnomon.asks import Ask, Decoding
 from gnomon.errors import DataError, ModelError, UsageError
@@ -18,6 +22,7 @@ from gnomon.supervision._course import TuneRecipe
 from gnomon.supervision._ladder import Ladder, ceiling, student, supervisor
 from gnomon.supervision._pool import pool, written_pool
 from gnomon.supervision._stages import StageStore
+from gnomon.supervision._team import Team
 from gnomon.tasks import Judged, judged, load_task
 from gnomon.tasks._posed import Posed
 
@@ -345,3 +350,38 @@ def test_a_frozen_head_can_begin_at_the_output_rows(kept, tmp_path):
             runs_dir=tmp_path,
             cache=False,
         )
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_trainings_and_write_one_run(kept, tmp_path):
+    """As  accelerate launch  starts them; the numbers are those of one process."""
+    folder = kept("llama")
+    command = [
+        *("-m", "gnomon", "supervise", "facts-capitals-statements", "--runs-dir", "runs", "--learner", "lora"),
+        *("--ladder", f"hf/{folder}@layers=1,hf/{folder}", "--seeds", "1", "--learn", "80", "--test", "20"),
+        *("--epochs", "1", "--lr", "1e-3"),
+    ]
+    found = {}
+    for size in (1, 2):
+        place = tmp_path / str(size)
+        place.mkdir()
+        own = {**os.environ, "GNOMON_CACHE": str(place / "cache"), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+        launch = [sys.executable, *command]
+        if size > 1:
+            options = ["--cpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no"]
+            options += ["--main_process_port", "0", "--num_cpu_threads_per_process", "1"]
+            launch = [sys.executable, "-m", "accelerate.commands.launch", *options, *command]
+        done = subprocess.run(launch, cwd=place, env=own, capture_output=True, text=True, timeout=240, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
+        (run,) = (place / "runs").iterdir()
+        found[size] = load_file(run / "arrays" / "predictions.safetensors")
+        assert ("Report:" in done.stdout)
+        assert done.stdout.count("Report:") == 1
+    assert found[1].keys() == found[2].keys()
+    for name, values in found[1].items():
+        assert values == pytest.approx(found[2][name], abs=1e-6)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("WORLD_SIZE", "2")
+        patched.setattr(Team, "here", classmethod(lambda cls: cls(0, 2)))
+        with pytest.raises(UsageError, match="through the cache, which is off"):
+            study(kept, tmp_path / "off")
