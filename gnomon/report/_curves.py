@@ -35,7 +35,7 @@ def curve_chart(curve: Curve) -> altair.LayerChart:
 
     names = None if curve.x_names is None else distinct(curve.x_names)
     rows = _curve_rows(curve, names)
-    dense = names is not None or any(len(one.x) > _DENSE for one in curve.series)
+    dense = any(len(one.x) > _DENSE for one in curve.series)
     x, scale = _x_axis(curve, names), _y_scale(curve)
     y_title = cut(curve.y_label, LABEL)
     y = alt.Y("y:Q", title=y_title, scale=scale)

@@ -215,7 +215,8 @@ def _rows(data: TaskData, models: Mapping[str, Model], settings: Settings) -> Po
     else:
         rows = judged(data.task, data.items())
         sides = [[one.text for one in rows], [one.against for one in rows]]
-        long = _too_long([side for side in sides if any(side)], models, settings) if settings.tuned else None
+        cut = settings.learner == "frozen"  # its states are cut on the left, and told of
+        long = None if cut else _too_long([side for side in sides if any(side)], models, settings)
         found = pool(rows, **many, long=long)
     if settings.easy is not None and found.difficulty is None:
         raise UsageError(
