@@ -64,7 +64,8 @@ def read_labels(path: Path | str) -> Given:
         data = place.read_bytes()
         lines = data.decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"the weak labels {place} cannot be read: {error}.") from error
+        why = getattr(error, "strerror", None) or error
+        raise DataError(f"the weak labels {place} cannot be read: {why}.") from error
     said: dict[str, float | str] = {}
     for number, line in enumerate(lines, start=1):
         if not line.strip():
