@@ -31,13 +31,13 @@ def cell_table(title: str, cells: Sequence[Cell], headline: bool) -> Table:
         columns=[
             *(Column(label=text) for text in _NAMES),
             *(Column(label=text, format="fraction") for text in numbers),
-            Column(label="identified"),
+            Column(label="gap identified"),
         ],
         rows=[[*_start(one), *_recovered(one)] for one in cells],
         headline=headline,
         caption="Test accuracies of supervisor (weak), student (strong) and ceiling, means over training seeds, and "
         "the performance gap recovered. Its interval draws seeds, then groups, the same for all three. No number "
-        "stands where the interval of ceiling minus supervisor covers 0.",
+        "stands where the interval of ceiling minus supervisor, in brackets, covers 0 or lies below it.",
     )
 
 
@@ -48,7 +48,7 @@ def _start(one: Cell) -> list[TableCell]:
 def _recovered(one: Cell) -> list[TableCell]:
     found = one.recovery
     low, high = (found.interval.low, found.interval.high) if found.interval else (None, None)
-    said = "yes" if found.identified else found.reason.removeprefix("not identified: ")
+    said = "yes" if found.identified else f"no ({found.gap.low:+.3f} to {found.gap.high:+.3f})"
     return [found.weak, found.student, found.ceiling, found.value, low, high, said]
 
 
