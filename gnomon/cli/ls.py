@@ -43,7 +43,7 @@ def _tasks() -> None:
         total = sum(n for (split, _), n in task.counts.items() if split in (task.default_splits or task.splits[:1]))
         size = f"{total:,} items" if total else "as many items as its file holds"
         click.echo(
-            f"{name:10} {task.title} ({task.source}): {size}, {len(task.subsets)} subsets, "
+            f"{name:12} {task.title} ({task.source}): {size}, {len(task.subsets)} subsets, "
             f"protocols {', '.join(task.protocols)}"
         )
     click.echo("\nAll of one task:  gnomon ls tasks NAME")
