@@ -31,6 +31,9 @@ from gnomon.cli._options import json_option, key_values, runs_dir_option
     "--sign", default="few-labels", show_default=True, help="Which side is true: few-labels, conjunction, oracle."
 )
 @click.option("--labels", type=int, default=32, show_default=True, help="Labels of training rows for the sign.")
+@click.option(
+    "--prior", type=float, default=0.5, show_default=True, help="Calibrated zero-shot: share of first answers."
+)
 @click.option("--mode", default="lbfgs", show_default=True, help="How CCS is fitted: lbfgs, or paper (AdamW).")
 @click.option("--restarts", type=int, default=10, show_default=True, help="Random starts of CCS.")
 @click.option("--apart", is_flag=True, help="One probe a template, in place of one for all of them.")
@@ -38,7 +41,7 @@ from gnomon.cli._options import json_option, key_values, runs_dir_option
 @click.option("--no-diagnostics", is_flag=True, help="Plant nothing; then nothing is called identified.")
 @click.option("--label-place", default="suffix", show_default=True, help="suffix, or mid (masked language models).")
 @click.option("--limit", type=click.IntRange(min=4), default=1000, show_default=True, help="Items a task, balanced.")
-@click.option("--all-items", is_flag=True, help="Every item, in place of --limit.")
+@click.option("--all-items", is_flag=True, help="Every item, balanced or not, in place of --limit.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Fixes every draw.")
 @click.option("--accept-errors", is_flag=True, help="Finish without the pairs that could not be read.")
 @click.option("--no-cache", is_flag=True, help="Keep states in the run's folder, shared with no other run.")

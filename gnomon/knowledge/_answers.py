@@ -27,12 +27,16 @@ class Own:
     """Margins, mean log-probability of the first answer minus that of the second, of every row of a task.
 
     `how` names the ability; `prefix` the margins of the rows behind a misleading prefix, where there are any. NaN where
-    the model gave no answer.
+    the model gave no answer, and behind a prefix that was cut off. `failed` answers of all were not given, `reasons`
+    says why of the first; of the rows, `cut` lost the start of their question.
     """
 
     how: str
     rows: NDArray[np.float64]
     prefix: NDArray[np.float64] | None
+    failed: int = 0
+    reasons: tuple[str, ...] = ()
+    cut: int = 0
 
 
 def own_answers(
@@ -69,11 +73,19 @@ def own_answers(
         )
     finally:
         answers.close()
-    found = {name: _margins(name, rows, journal) for name, rows in tables}
-    return {
-        part.name: Own(how, found[f"zero-shot/{part.name}"], found.get(f"zero-shot, misled/{part.name}"))
-        for part in parts
-    }
+    return {part.name: _own(how, part, journal) for part in parts}
+
+
+def _own(how: str, part: Part, journal: Journal) -> Own:
+    """What is in the journal of one part."""
+    prefix = part.variants.get("prefix")
+    records = _records(f"zero-shot/{part.name}", part.rows, journal)
+    misled = _records(f"zero-shot, misled/{part.name}", prefix, journal) if prefix is not None else []
+    failed = [one for one in (*records, *misled) if one is None or one.status != "ok"]
+    reasons = tuple(f"{one.id}: {one.message}" for one in failed[:3] if one is not None)
+    cut = sum(one is not None and one.status == "ok" and one.output["cut"] > 0 for one in records)
+    whole = [one if one is not None and one.status == "ok" and not one.output["cut"] else None for one in misled]
+    return Own(how, _margins(records), None if prefix is None else _margins(whole), len(failed), reasons, cut)
 
 
 def _unit(name: str, rows: Rows, index: int, how: str) -> Unit:
@@ -101,15 +113,14 @@ def _unit(name: str, rows: Rows, index: int, how: str) -> Unit:
     return Unit(id, (ask,), finish)
 
 
-def _margins(name: str, rows: Rows, journal: Journal) -> NDArray[np.float64]:
-    found = np.full(len(rows), np.nan)
-    known: list[int] = []
-    scored: list[Scored] = []
-    for index, pair in enumerate(rows.pairs):
-        record = journal.records.get(f"{name}/{pair.template}/{pair.item}")
+def _records(name: str, rows: Rows, journal: Journal) -> list[Record | None]:
+    return [journal.records.get(f"{name}/{pair.template}/{pair.item}") for pair in rows.pairs]
+
+
+def _margins(records: Sequence[Record | None]) -> NDArray[np.float64]:
+    found = np.full(len(records), np.nan)
+    for index, record in enumerate(records):
         if record is not None and record.status == "ok":
-            known.append(index)
-            scored.append(Scored(tuple(record.output["logprobs"]), tuple(record.output["tokens"])))
-    if known:
-        found[known] = margins(scored)
+            one = Scored(tuple(record.output["logprobs"]), tuple(record.output["tokens"]))
+            found[index] = margins([one])[0]
     return found

@@ -36,10 +36,16 @@ ALIKE = 0.9
 
 @dataclass(frozen=True)
 class RandomDirections:
-    """Accuracies of random directions (k,): under the sign that was drawn, and under the better one."""
+    """Accuracies of random directions (k,): under the sign that was drawn, and under the better one; and right (1) or
+    wrong (0) on every row (m,) for the direction whose better accuracy is the median."""
 
     raw: Floats
     best: Floats
+    median: Floats
+
+    def share(self, accuracy: float) -> float:
+        """Share of the directions whose better accuracy is at least `accuracy`."""
+        return float((self.best >= accuracy - 1e-12).mean())
 
 
 def random_directions(differences: ArrayLike, y: ArrayLike, *, n: int = 200, seed: int = 0) -> RandomDirections:
@@ -47,13 +53,17 @@ def random_directions(differences: ArrayLike, y: ArrayLike, *, n: int = 200, see
 
     >>> random = np.random.default_rng(0)
     >>> found = random_directions(random.normal(size=(100, 8)), random.integers(0, 2, 100))
-    >>> bool((found.best >= 0.5).all())
-    True
+    >>> bool((found.best >= 0.5).all()), found.share(1.0), bool(found.median.mean() == np.sort(found.best)[99])
+    (True, 0.0, True)
     """
     D, truth = np.asarray(differences, dtype=np.float64), np.asarray(y)
     theta = stream(seed, "random directions").normal(size=(D.shape[1], n))
-    raw = (((D @ theta) > 0) == (truth == 1)[:, None]).mean(axis=0)
-    return RandomDirections(raw, np.maximum(raw, 1 - raw))
+    right = ((D @ theta) > 0) == (truth == 1)[:, None]
+    raw = right.mean(axis=0)
+    best = np.maximum(raw, 1 - raw)
+    middle = int(np.argsort(best, kind="stable")[(n - 1) // 2])
+    median = right[:, middle] if raw[middle] >= 0.5 else ~right[:, middle]
+    return RandomDirections(raw, best, median.astype(np.float64))
 
 
 def shuffled_pairs(X: ArrayLike, templates: NDArray[Any], *, seed: int = 0) -> NDArray[Any]:
@@ -106,34 +116,38 @@ class Restarts:
     rank_correlation: float
 
 
-def restart_table(probe: Probe, X: ArrayLike, y: NDArray[np.int64], templates: NDArray[Any]) -> Restarts:
+def restart_table(
+    probe: Probe, X: ArrayLike, y: NDArray[np.int64], templates: NDArray[Any], *, transductive: bool = False
+) -> Restarts:
     """What each restart of a fitted CCS is worth on these rows; finite restarts only."""
     from scipy.stats import spearmanr
 
-    decisions, loss, cosine = _each_restart(probe, X, templates)
+    decisions, loss, cosine = _each_restart(probe, X, templates, transductive)
     accuracy = ((decisions > 0) == (y == 1)[:, None]).mean(axis=0)
     varied = len(set(loss.tolist())) > 1 and len(set(accuracy.tolist())) > 1
     rho = float(spearmanr(loss, accuracy).statistic) if varied else float("nan")
     return Restarts(loss, accuracy, cosine, rho)
 
 
-def restart_agreement(probe: Probe, X: ArrayLike, templates: NDArray[Any]) -> float:
+def restart_agreement(probe: Probe, X: ArrayLike, templates: NDArray[Any], *, transductive: bool = False) -> float:
     """Share of near-best restarts that say the same as the best, up to sign, on 90% of these rows; 1 where the best is
     alone."""
-    decisions, loss, _ = _each_restart(probe, X, templates)
+    decisions, loss, _ = _each_restart(probe, X, templates, transductive)
     best = int(np.argmin(loss))
     near = loss <= max(loss[best] * (1 + NEAR), loss[best] + 0.005)
     same = ((decisions > 0) == (decisions[:, [best]] > 0)).mean(axis=0)
     return float((np.maximum(same, 1 - same)[near] >= ALIKE).mean())
 
 
-def _each_restart(probe: Probe, X: ArrayLike, templates: NDArray[Any]) -> tuple[Floats, Floats, Floats]:
+def _each_restart(
+    probe: Probe, X: ArrayLike, templates: NDArray[Any], transductive: bool
+) -> tuple[Floats, Floats, Floats]:
     """Decisions (n, restarts) of all finite restarts under the probe's sign, their losses, their cosines to the
     best."""
     losses = np.asarray(probe.losses_).sum(axis=1)
     fine = np.isfinite(losses)
     thetas = np.asarray(probe.thetas_)[fine, :-1]
-    Z = probe.normalizer_.transform(np.asarray(X, dtype=np.float64), templates)
+    Z = probe.normalized(X, templates=templates, transductive=transductive)
     decisions = probe.sign_ * ((Z[:, 0] - Z[:, 1]) @ thetas.T)
     best = thetas[int(np.argmin(losses[fine]))]
     lengths = np.linalg.norm(thetas, axis=1) * np.linalg.norm(best)

@@ -1,4 +1,4 @@
-"""How many pairs are enough: CCS fitted on 2, 4, 8, ... pairs, many draws of each size as one batch.
+"""How many pairs are enough: CCS fitted on 1, 2, 4, ... pairs, many draws of each size as one batch.
 
 Belongs here: the sample-size curve (Burns et al. 2022, section 3.3.3). Does not belong here: CCS itself.
 """
@@ -11,7 +11,7 @@ from sklearn.base import clone
 
 from gnomon.knowledge._examine import Sides
 from gnomon.knowledge._measure import right
-from gnomon.knowledge._probe import Probe
+from gnomon.knowledge._probe import Pairs, Probe
 from gnomon.stats import stream
 
 __all__ = ["DRAWS", "sample_sizes"]
@@ -35,13 +35,14 @@ def sample_sizes(
     judge = scale.transform(np.asarray(sides.X[test], dtype=np.float64), sides.templates[test])
     plain = clone(prototype).set_params(normalize="none")
     random = stream(seed, "sample sizes")
-    sizes = [2**power for power in range(1, 20) if 2**power < len(learn)]
+    sizes = [2**power for power in range(20) if 2**power < len(learn)]
     found = []
     for k in [*sizes, len(learn)]:
         draws = DRAWS if k < len(learn) else 1
         some = [learn[random.permutation(len(learn))[:k]] for _ in range(draws)]
         accuracies = []
-        for probe in plain.fit_layers([X for X in some if np.ptp(X, axis=0).any()]):
+        # Not `fit_layers`, which asks for 2 pairs: they are normalised already, and a direction fits even one.
+        for probe in plain._fit_many([Pairs(X) for X in some if (X[:, 0] != X[:, 1]).any()]):
             on_train = right(probe.decision_function(learn), sides.y[train]).mean()
             sign = 1 if on_train >= 0.5 else -1
             accuracies.append(right(sign * probe.decision_function(judge), sides.y[test]).mean())

@@ -7,6 +7,8 @@ they are shown (`_summary.py`).
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,14 +18,25 @@ from sklearn.base import clone
 
 from gnomon.blocks import Interval, Verdict
 from gnomon.errors import UsageError
-from gnomon.knowledge._controls import random_directions, restart_agreement, shuffled_pairs
-from gnomon.knowledge._measure import accuracy_interval, right
+from gnomon.knowledge._controls import RandomDirections, random_directions, restart_agreement, shuffled_pairs
+from gnomon.knowledge._measure import accuracy_interval, auroc, right
 from gnomon.knowledge._normalize import normalizer
-from gnomon.knowledge._probe import Probe
-from gnomon.knowledge._verdict import Evidence, Versus, judge
+from gnomon.knowledge._probe import Pairs, Probe
+from gnomon.knowledge._verdict import AgainstRandom, Evidence, Versus, judge
 from gnomon.stats import paired_cluster_bootstrap
 
-__all__ = ["PlantedAccuracy", "Sides", "examine", "planted_accuracy", "train_sign", "versus"]
+__all__ = [
+    "PlantedAccuracy",
+    "Sides",
+    "against_random",
+    "examine",
+    "losses",
+    "near_best_agreement",
+    "planted_accuracy",
+    "randoms",
+    "train_sign",
+    "versus",
+]
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -32,7 +45,7 @@ Labels = NDArray[np.int64]
 @dataclass(frozen=True)
 class Sides:
     """States of pairs with what is known of each: truth, who learns, templates, items, groups; `feature` is 1 where a
-    planted feature points to x+."""
+    planted feature points to x+. With `transductive`, test rows are normalised with their own statistics."""
 
     X: NDArray[Any]
     y: Labels
@@ -42,6 +55,7 @@ class Sides:
     groups: NDArray[Any]
     weight: Floats
     feature: Labels | None = None
+    transductive: bool = False
 
     def fit(self, prototype: Probe, y: Labels | None = None) -> Probe:
         """A fresh copy of `prototype`, fitted on the training rows; `y` stands in for the truth where given."""
@@ -56,16 +70,29 @@ class Sides:
         )
 
     def decide(self, probe: Probe) -> Floats:
-        return probe.decision_function(self.X, templates=self.templates)
+        """What `probe` decides of every row."""
+        if not self.transductive:
+            return probe.decision_function(self.X, templates=self.templates)
+        decisions = np.empty(len(self.X))
+        for mask, own in ((self.train, False), (~self.train, True)):
+            decisions[mask] = probe.decision_function(self.X[mask], templates=self.templates[mask], transductive=own)
+        return decisions
 
     def replaced(self, X: NDArray[Any]) -> Sides:
         """The same rows with other states."""
-        return Sides(X, self.y, self.train, self.templates, self.items, self.groups, self.weight, self.feature)
+        return dataclasses.replace(self, X=X)
+
+    def keep(self, mask: NDArray[np.bool_]) -> Sides:
+        """The rows of `mask`."""
+        names = [one.name for one in dataclasses.fields(self) if one.name != "transductive"]
+        columns = {name: getattr(self, name) for name in names}
+        return dataclasses.replace(self, **{name: one[mask] for name, one in columns.items() if one is not None})
 
 
 @dataclass(frozen=True)
 class PlantedAccuracy:
-    """A probe fitted on planted texts: how often it follows the truth, and how often the feature (test rows)."""
+    """A probe fitted on planted texts: how often it follows the truth, and how often the feature (test rows); AUROC
+    against both, None where one class is absent. The feature has the better of both signs."""
 
     name: str
     method: str
@@ -74,6 +101,8 @@ class PlantedAccuracy:
     feature: float
     feature_interval: Interval
     versus: Versus
+    truth_auroc: float | None
+    feature_auroc: float | None
 
 
 def train_sign(decisions: Floats, sides: Sides) -> int:
@@ -93,11 +122,13 @@ def planted_accuracy(name: str, method: str, prototype: Probe, sides: Sides, see
     if sides.feature is None:
         raise UsageError(f"the rows of '{name}' carry no planted feature.")
     decisions = sides.decide(sides.fit(prototype))
+    decisions = train_sign(decisions, sides) * decisions
     test = ~sides.train
-    truth = right(train_sign(decisions, sides) * decisions, sides.y)[test]
+    truth = right(decisions, sides.y)[test]
     ways = [right(sign * decisions, sides.feature)[test] for sign in (1, -1)]
     feature = max(ways, key=lambda way: float(way.mean()))
     groups = sides.groups[test]
+    area = auroc(decisions[test], sides.feature[test])
     return PlantedAccuracy(
         name,
         method,
@@ -106,6 +137,8 @@ def planted_accuracy(name: str, method: str, prototype: Probe, sides: Sides, see
         float(feature.mean()),
         accuracy_interval(feature, groups),
         versus(name, truth, feature, groups, seed),
+        auroc(decisions[test], sides.y[test]),
+        None if area is None else max(area, 1 - area),
     )
 
 
@@ -113,7 +146,7 @@ def examine(
     X: ArrayLike,
     y: ArrayLike,
     *,
-    planted: dict[str, tuple[ArrayLike, ArrayLike]],
+    planted: Mapping[str, tuple[ArrayLike, ArrayLike]],
     prototype: Probe | None = None,
     train: ArrayLike | None = None,
     groups: ArrayLike | None = None,
@@ -146,6 +179,12 @@ def examine(
     Verdict
         By the rule of `gnomon.knowledge._verdict`.
 
+    Raises
+    ------
+    UsageError
+        For columns of other lengths, labels other than 0 and 1, or one class only, among the pairs to learn from or to
+        test on.
+
     Examples
     --------
     >>> from gnomon.knowledge import examine, planted_pairs
@@ -157,50 +196,63 @@ def examine(
     from gnomon.knowledge.probes.ccs import CCS
 
     method = CCS(seed=seed) if prototype is None else prototype
-    states, truth = np.asarray(X), np.asarray(y)
-    n = len(states)
-    group = np.arange(n) if groups is None else np.asarray(groups)
-    learn = _default_train(group, seed) if train is None else np.asarray(train, dtype=bool)
-    sides = Sides(states, truth, learn, np.zeros(n, dtype=np.int64), np.arange(n), group, np.ones(n))
+    sides = _given(X, y, train, groups, seed)
+    features = {what: _planted(what, sides, *both) for what, both in planted.items()}
+    test, rows = ~sides.train, np.flatnonzero(sides.train)
+    own = None if zero_shot is None else _column("zero_shot", zero_shot, len(sides.y))[test].astype(np.float64)
     probe = sides.fit(method)
     decisions = sides.decide(probe)
-    rows = np.flatnonzero(learn)
-    sign = few_labels(decisions[rows], truth[rows], k=min(32, len(rows)), seed=seed)
-    correct = right(sign.sign * decisions, truth)[~learn]
-    own = np.zeros(0) if zero_shot is None else np.asarray(zero_shot, dtype=np.float64)[~learn]
+    sign = few_labels(decisions[rows], sides.y[rows], k=min(32, len(rows)), seed=seed)
+    correct = right(sign.sign * decisions, sides.y)[test]
     own_loss, mixed_loss = losses(method, probe, sides, seed)
     evidence = Evidence(
         name=f"{name} · {type(method).__name__}",
         accuracy=float(correct.mean()),
-        interval=accuracy_interval(correct, group[~learn]),
+        interval=accuracy_interval(correct, sides.groups[test]),
         sign=sign,
-        random_95=random_95(probe, sides, seed),
-        planted=[
-            planted_accuracy(
-                what,
-                "",
-                method,
-                Sides(
-                    np.asarray(other),
-                    truth,
-                    learn,
-                    sides.templates,
-                    sides.items,
-                    group,
-                    sides.weight,
-                    np.asarray(feature),
-                ),
-                seed,
-            ).versus
-            for what, (other, feature) in planted.items()
-        ],
-        zero_shot=[versus("zero-shot", correct, own, group[~learn], seed)] if len(own) else [],
-        gives_probabilities=zero_shot is not None,
+        random=against_random(correct, randoms(probe.normalize, sides, seed), sides.groups[test], seed),
+        planted=[planted_accuracy(what, "", method, one, seed).versus for what, one in features.items()],
+        zero_shot=[] if own is None else [versus("zero-shot", correct, own, sides.groups[test], seed)],
+        gives_probabilities=own is not None,
         restarts_agree=near_best_agreement(probe, sides),
         loss=own_loss,
         shuffled_loss=mixed_loss,
     )
     return judge(evidence)
+
+
+def _given(X: ArrayLike, y: ArrayLike, train: ArrayLike | None, groups: ArrayLike | None, seed: int) -> Sides:
+    """Checked input of `examine`; raises UsageError for what cannot be judged."""
+    pairs = Pairs(X, y)
+    n = len(pairs.X)
+    group = _column("groups", np.arange(n) if groups is None else groups, n)
+    learn = _default_train(group, seed) if train is None else _column("train", train, n).astype(bool)
+    assert pairs.y is not None
+    for what, mask in (("learn from", learn), ("test on", ~learn)):
+        if mask.sum() < 2 or len(np.unique(pairs.y[mask])) < 2:
+            found = ", ".join(f"{int((pairs.y[mask] == k).sum())} with y = {k}" for k in (0, 1))
+            raise UsageError(f"a verdict needs pairs of both classes to {what}; there are {found}.")
+    if len(np.unique(group[~learn])) < 2:
+        raise UsageError("all test pairs are of one group: no interval can be given.")
+    return Sides(pairs.X, pairs.y, learn, np.zeros(n, dtype=np.int64), np.arange(n), group, np.ones(n))
+
+
+def _planted(what: str, sides: Sides, X: ArrayLike, feature: ArrayLike) -> Sides:
+    """The same pairs with a feature planted; raises UsageError for other pairs."""
+    n = len(sides.X)
+    states, column = Pairs(X).X, _column(f"the feature planted as '{what}'", feature, n)
+    if states.shape[0] != n:
+        raise UsageError(f"the states of '{what}' are {len(states)} pairs, and there are {n}.", hint="Give the same.")
+    if not np.isin(column, (0, 1)).all():
+        raise UsageError(f"the feature planted as '{what}' must be 0 or 1 for each pair.")
+    return dataclasses.replace(sides, X=states, feature=column.astype(np.int64))
+
+
+def _column(name: str, given: ArrayLike, n: int) -> NDArray[Any]:
+    array = np.asarray(given)
+    if array.shape != (n,):
+        raise UsageError(f"{name} must have one entry for each of {n} pairs; got an array of shape {array.shape}.")
+    return array
 
 
 def losses(prototype: Probe, probe: Probe, sides: Sides, seed: int) -> tuple[float | None, float | None]:
@@ -223,20 +275,20 @@ def _default_train(groups: NDArray[Any], seed: int) -> NDArray[np.bool_]:
     return np.asarray(order[number] < round(0.6 * len(names)))
 
 
-def random_95(probe: Probe, sides: Sides, seed: int) -> float:
-    """The 95th percentile, over random directions, of the better of both signs' accuracy on the test rows."""
-    return random_95_and_mean(probe, sides, seed)[1]
-
-
-def random_95_and_mean(probe: Probe, sides: Sides, seed: int) -> tuple[float, float]:
-    """Mean and 95th percentile of random directions, under the probe's kind of normalisation by the training rows."""
+def randoms(normalize: str, sides: Sides, seed: int) -> RandomDirections:
+    """Random directions on the test rows, normalised as a probe's are."""
     train, test = sides.train, ~sides.train
-    scale = normalizer(probe.normalize).fit(
-        np.asarray(sides.X[train], dtype=np.float64), sides.templates[train], sides.weight[train]
-    )
+    learn = test if sides.transductive else train
+    weight = None if sides.transductive else sides.weight[learn]
+    scale = normalizer(normalize).fit(np.asarray(sides.X[learn], dtype=np.float64), sides.templates[learn], weight)
     Z = scale.transform(np.asarray(sides.X[test], dtype=np.float64), sides.templates[test])
-    found = random_directions(Z[:, 0] - Z[:, 1], sides.y[test], seed=seed)
-    return float(np.mean(found.best)), float(np.quantile(found.best, 0.95))
+    return random_directions(Z[:, 0] - Z[:, 1], sides.y[test], seed=seed)
+
+
+def against_random(correct: Floats, found: RandomDirections, groups: NDArray[Any], seed: int) -> AgainstRandom:
+    """A column of right and wrong on the test rows against the directions of `randoms`."""
+    middle = versus("the median random direction", correct, found.median, groups, seed)
+    return AgainstRandom(found.share(float(correct.mean())), len(found.best), middle)
 
 
 def near_best_agreement(probe: Probe, sides: Sides) -> float | None:
@@ -244,4 +296,4 @@ def near_best_agreement(probe: Probe, sides: Sides) -> float | None:
     if getattr(probe, "thetas_", None) is None:
         return None
     test = ~sides.train
-    return restart_agreement(probe, sides.X[test], sides.templates[test])
+    return restart_agreement(probe, sides.X[test], sides.templates[test], transductive=sides.transductive)

@@ -17,7 +17,7 @@ from gnomon.errors import UsageError
 from gnomon.knowledge._probe import Probe
 from gnomon.knowledge._rows import Rows
 
-__all__ = ["Fitted", "Grid", "Load", "apply", "consistency", "fit_grid", "informative"]
+__all__ = ["Fitted", "Grid", "Load", "apply", "fit_grid", "held_out", "informative"]
 
 Floats = NDArray[np.float64]
 Load = Callable[[str], NDArray[np.float32]]
@@ -63,11 +63,16 @@ class Fitted:
 
 @dataclass
 class Grid:
-    """All fits of one task; `skipped` says which layers hold nothing, `loss` the held-out CCS loss by layer."""
+    """All fits of one task; `skipped` says which layers hold nothing, `parts` the held-out CCS loss by layer, in
+    consistency and confidence."""
 
     fitted: dict[tuple[str, str], Fitted] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
-    loss: dict[str, float] = field(default_factory=dict)
+    parts: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def loss(self) -> dict[str, float]:
+        return {layer: sum(both) for layer, both in self.parts.items()}
 
     def layers(self) -> list[str]:
         return list(dict.fromkeys(layer for _, layer in self.fitted))
@@ -110,7 +115,7 @@ def fit_grid(
             progress(done, total)
         if "ccs" in methods:
             for layer, X in kept.items():
-                grid.loss[layer] = consistency(grid.fitted["ccs", layer], rows, X)
+                grid.parts[layer] = held_out(grid.fitted["ccs", layer], rows, X, transductive)
     if not grid.fitted:
         raise UsageError(
             f"at none of the layers {', '.join(layers)} do the states differ between pairs.", hint="Give other layers."
@@ -169,14 +174,31 @@ def apply(fitted: Fitted, X: Any, rows: Rows, *, renormalize: NDArray[np.bool_] 
     """Decisions and probabilities of fitted probes on other rows.
 
     `renormalize` names the rows whose (unlabelled) statistics replace those of training: for other tasks or prompts.
-    A probe a template meets other templates with the first template's probe.
+    Where each template has its probe, a template is judged by the probe of its name, else by the mean p~ of all.
     """
-    probe = fitted.probe
-    if renormalize is not None:
-        probe = probe.renormalized(X[renormalize], templates=rows.templates[renormalize])
-    elif len(fitted.probes) > 1:
-        return _decide(fitted.probes, X, rows, False)
-    return probe.decision_function(X, templates=rows.templates), probe.predict_proba(X, templates=rows.templates)
+    if renormalize is None:
+        if len(fitted.probes) > 1:
+            return _decide(fitted.probes, X, rows, False)
+        return _said(fitted.probe, X, rows.templates)
+    decisions, p = np.empty(len(rows)), np.empty(len(rows))
+    for name in rows.template_names() if len(fitted.probes) > 1 else [""]:
+        part = rows.templates == name if name else np.ones(len(rows), dtype=bool)
+        learn = part & renormalize
+        some = [fitted.probes[name]] if name in fitted.probes else list(fitted.probes.values())
+        judged = [
+            _said(one.renormalized(X[learn], templates=rows.templates[learn]), X[part], rows.templates[part])
+            for one in some
+        ]
+        if len(judged) == 1:
+            decisions[part], p[part] = judged[0]
+        else:
+            p[part] = np.mean([probability for _, probability in judged], axis=0)
+            decisions[part] = p[part] - 0.5
+    return decisions, p
+
+
+def _said(probe: Probe, X: Any, templates: NDArray[Any]) -> tuple[Floats, Floats]:
+    return probe.decision_function(X, templates=templates), probe.predict_proba(X, templates=templates)
 
 
 def informative(X: Any, templates: NDArray[Any]) -> bool:
@@ -190,14 +212,18 @@ def informative(X: Any, templates: NDArray[Any]) -> bool:
     return False
 
 
-def consistency(fitted: Fitted, rows: Rows, X: Any) -> float:
-    """The CCS loss on the test rows, which needs no label: mean (p+ + p- - 1)^2 + min(p+, p-)^2."""
-    total, weight = 0.0, 0.0
+def held_out(fitted: Fitted, rows: Rows, X: Any, transductive: bool = False) -> tuple[float, float]:
+    """The CCS loss on the test rows, which needs no label: consistency, mean (p+ + p- - 1)^2, and confidence, mean
+    min(p+, p-)^2. Rows are normalised as for the decisions."""
+    found, weight = np.zeros(2), 0.0
     for name, probe in fitted.probes.items():
         mask = rows.test & (rows.templates == name if name else True)
-        Z = probe.normalizer_.transform(np.asarray(X[mask], dtype=np.float64), rows.templates[mask])
+        if not mask.any():
+            continue
+        Z = probe.normalized(X[mask], templates=rows.templates[mask], transductive=transductive)
         plus, minus = expit(probe.side_logits(Z)).T
-        losses = np.square(plus + minus - 1) + np.square(np.minimum(plus, minus))
-        total += float(losses @ rows.weight[mask])
-        weight += float(rows.weight[mask].sum())
-    return total / weight
+        share = rows.weight[mask]
+        found += [np.square(plus + minus - 1) @ share, np.square(np.minimum(plus, minus)) @ share]
+        weight += float(share.sum())
+    consistency, confidence = (found / weight).tolist()
+    return consistency, confidence

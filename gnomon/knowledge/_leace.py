@@ -21,15 +21,17 @@ _SMALL = 1e-10
 
 @dataclass(frozen=True)
 class Eraser:
-    """x -> mean + (I - matrix)(x - mean); `matrix` (d, d) is the oblique projection onto what is erased."""
+    """x -> mean + (I - out into)(x - mean); `out` (d, r) times `into` (r, d) is the oblique projection onto what is
+    erased, r the number of directions that a read-out of the concept can use."""
 
     mean: Floats
-    matrix: Floats
+    out: Floats
+    into: Floats
 
     def transform(self, X: ArrayLike) -> Floats:
         """States (m, d) without the concept."""
         rows = np.asarray(X, dtype=np.float64)
-        return np.asarray(rows - (rows - self.mean) @ self.matrix.T, dtype=np.float64)
+        return np.asarray(rows - (rows - self.mean) @ self.into.T @ self.out.T, dtype=np.float64)
 
 
 def fit_leace(X: ArrayLike, Z: ArrayLike, weight: ArrayLike | None = None) -> Eraser:
@@ -53,7 +55,7 @@ def fit_leace(X: ArrayLike, Z: ArrayLike, weight: ArrayLike | None = None) -> Er
     Notes
     -----
     With W = cov(X)^(-1/2), pseudo-inverse, and P the orthogonal projection onto the columns of W cov(X, Z):
-    matrix = W^+ P W.
+    out = W^+ U and into = U^T W, where P = U U^T: their product is W^+ P W.
 
     Examples
     --------
@@ -81,5 +83,4 @@ def fit_leace(X: ArrayLike, Z: ArrayLike, weight: ArrayLike | None = None) -> Er
     whitened = (basis @ cross) / scale[:, None]  # W cov(X, Z), in the basis
     left, size, _ = np.linalg.svd(whitened, full_matrices=False)
     left = left[:, size > 1e-9 * np.sqrt(np.square(off).mean() + 1e-300)]
-    matrix = (basis.T * scale) @ left @ left.T @ (basis / scale[:, None])
-    return Eraser(mean, matrix)
+    return Eraser(mean, (basis.T * scale) @ left, left.T @ (basis / scale[:, None]))

@@ -23,6 +23,10 @@ class LinearProbe(Probe):
     bias_: float
     scale_: float
 
+    @property
+    def kind(self) -> str:
+        return "linear"
+
     def _decide(self, Z: Floats) -> Floats:
         return np.asarray((Z[:, 0] - Z[:, 1]) @ self.theta_ + self.bias_, dtype=np.float64)
 

@@ -8,7 +8,7 @@ section 2.2).
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -34,16 +34,28 @@ _TINY = 1e-12
 
 
 class Normalizer:
-    """Statistics by template; `fit` and `transform` take pairs (n, 2, d) and the template of each."""
+    """Statistics by template; `fit` and `transform` take pairs (n, 2, d) and the template of each.
+
+    `statistics_` holds all that was learned, a few arrays a template.
+    """
+
+    statistics_: dict[Hashable, tuple[Floats, ...]]
 
     def fit(self, X: Floats, templates: NDArray[Any], weight: Floats | None = None) -> Self:
         """Take statistics of training rows; `weight` (n,) >= 0."""
         share = np.ones(len(X)) if weight is None else np.asarray(weight, dtype=np.float64)
-        self.statistics_: dict[Hashable, Any] = {}
+        self.statistics_ = {}
         for name in dict.fromkeys(templates.tolist()):
             mask = templates == name
             part = share[mask] if share[mask].sum() > 0 else np.ones(int(mask.sum()))
             self.statistics_[name] = self._learn(X[mask], part / part.sum())
+        return self
+
+    def restored(self, statistics: Mapping[str, tuple[Floats, ...]]) -> Self:
+        """Take statistics that were learned before."""
+        self.statistics_ = {}
+        for name, parts in statistics.items():
+            self.statistics_[name] = parts
         return self
 
     def transform(self, X: Floats, templates: NDArray[Any]) -> Floats:
@@ -61,11 +73,11 @@ class Normalizer:
         return out
 
     @abstractmethod
-    def _learn(self, X: Floats, share: Floats) -> Any:
+    def _learn(self, X: Floats, share: Floats) -> tuple[Floats, ...]:
         """Statistics of one template's rows; `share` sums to 1."""
 
     @abstractmethod
-    def _apply(self, X: Floats, found: Any) -> Floats:
+    def _apply(self, X: Floats, found: tuple[Floats, ...]) -> Floats:
         """One template's rows, normalised."""
 
 
@@ -77,16 +89,15 @@ class _Plain(Normalizer):
 
     def _learn(self, X: Floats, share: Floats) -> tuple[Floats, Floats]:
         mean = np.einsum("n,nsd->sd", share, X) if self._centred else np.zeros(X.shape[1:])
-        scale = np.ones(X.shape[1:])
+        scale = np.ones((2, 1))
         if self._scaled == "norm":
-            norms = share @ np.linalg.norm(X - mean, axis=2)
-            scale = np.repeat((norms / np.sqrt(X.shape[2]))[:, None], X.shape[2], axis=1)
+            scale = (share @ np.linalg.norm(X - mean, axis=2) / np.sqrt(X.shape[2]))[:, None]
         elif self._scaled == "std":
             scale = np.sqrt(np.einsum("n,nsd->sd", share, np.square(X - mean)))
         floor = _TINY * max(1.0, float(np.abs(X).max(initial=0)))
         return mean, np.where(scale > floor, scale, 1.0)
 
-    def _apply(self, X: Floats, found: tuple[Floats, Floats]) -> Floats:
+    def _apply(self, X: Floats, found: tuple[Floats, ...]) -> Floats:
         mean, scale = found
         return (X - mean) / scale
 
@@ -103,16 +114,18 @@ class _Leace(Normalizer):
         which = np.stack([first, first + 1], axis=1).reshape(-1)
         share = np.ones(len(X)) if weight is None else np.asarray(weight, dtype=np.float64)
         concept = np.eye(2 * len(names))[which]
-        self._eraser = fit_leace(X.reshape(-1, X.shape[2]), concept, np.repeat(share, 2))
-        self.statistics_ = dict.fromkeys(names)
+        found = fit_leace(X.reshape(-1, X.shape[2]), concept, np.repeat(share, 2))
+        self.statistics_ = dict.fromkeys(names, (found.mean, found.out, found.into))
         return self
 
-    def _learn(self, X: Floats, share: Floats) -> None:
-        return None
+    def _learn(self, X: Floats, share: Floats) -> tuple[Floats, ...]:
+        raise NotImplementedError
 
-    def _apply(self, X: Floats, found: None) -> Floats:
+    def _apply(self, X: Floats, found: tuple[Floats, ...]) -> Floats:
+        from gnomon.knowledge._leace import Eraser
+
         # The mean that is left is the same for every side and template, and a difference would drop it.
-        return self._eraser.transform(X.reshape(-1, X.shape[2])).reshape(X.shape) - self._eraser.mean
+        return Eraser(*found).transform(X.reshape(-1, X.shape[2])).reshape(X.shape) - found[0]
 
 
 class ClusterNorm(Normalizer):
@@ -144,7 +157,7 @@ class ClusterNorm(Normalizer):
         floor = _TINY * max(1.0, float(np.abs(X).max(initial=0)))
         return mean, centres, means, np.where(norms > floor, norms, 1.0)
 
-    def _apply(self, X: Floats, found: tuple[Floats, Floats, Floats, Floats]) -> Floats:
+    def _apply(self, X: Floats, found: tuple[Floats, ...]) -> Floats:
         mean, centres, means, norms = found
         middle = (X - mean).mean(axis=1)
         nearest = np.argmin(np.square(middle[:, None] - centres[None]).sum(axis=2), axis=1)

@@ -116,10 +116,7 @@ def plan(
     part = Part(task, arguments, data, protocols, {item.id: item for item in items}, rows, first, available=available)
     if note := hidden_supervision(items):
         part.notes.append(note)
-    if len(items) < available:
-        part.notes.append(
-            f"{len(items):,} of {available:,} items of {task} were drawn, as many of each label as there are."
-        )
+    part.notes.extend(_drawn(task, len(items), available, limit))
     part.notes.extend(data.notes)
     part._diagnosed = _evenly(list(part.items), _MOST_DIAGNOSED)
     if diagnostics:
@@ -128,6 +125,19 @@ def plan(
         rows = part.diagnosed()
         part.compounds = compounds(rows.keep(rows.train), _COUPLES, seed)
     return part
+
+
+def _drawn(task: str, drawn: int, available: int, limit: int | None) -> list[str]:
+    """What a reader must know of how items were drawn."""
+    if limit is None or drawn == available:
+        return []
+    told = [f"{drawn:,} of {available:,} items of {task} were drawn, as many of each label."]
+    if unused := min(limit, available) - drawn:
+        told.append(
+            f"{unused:,} more items of {task} were left out for balance: one label has no more. --all-items takes "
+            "every item."
+        )
+    return told
 
 
 def _named(text: str, known: Mapping[str, Protocol], task: str) -> dict[str, Protocol]:
@@ -173,14 +183,19 @@ def _add_variants(part: Part, seed: int) -> None:
 
 
 def _negated(part: Part, most: int, seed: int) -> Rows | None:
-    """Rows of the subsets that negate those probed, all of them for testing; None where the task has none."""
+    """Rows of the subsets that negate those probed, all of them for testing, of groups that nothing was learned of;
+    None where there are none."""
     twins = [twin for subset, twin in part.data.task.negations.items() if subset in part.data.subsets]
     twins = [twin for twin in twins if twin not in part.data.subsets]
     if not twins:
         return None
     names = {key: value for key, value in part.arguments.items() if key != "subsets"}
     other = load_task(part.name, {**names, "subsets": ",".join(twins)})
-    items = balanced_sample(other.items(), most, seed)
+    learned = {part.items[name].group for name in set(part.rows.items[part.rows.train].tolist())}
+    items = balanced_sample([item for item in other.items() if item.group not in learned], most, seed)
     protocol = part.protocols[part.first]
     pairs = tuple(contrast_pair(item, part.first, protocol) for item in items)
-    return Rows(pairs, np.zeros(len(pairs), dtype=bool), None, "negated")
+    if not pairs:
+        part.notes.append(f"{part.name} has negated twins, and something was learned of the subject of each.")
+        return None
+    return Rows(pairs, np.zeros(len(pairs), dtype=bool), None, "negated", part.rows.after)

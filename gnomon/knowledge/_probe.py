@@ -130,11 +130,11 @@ class Probe(BaseEstimator):  # type: ignore[misc]
         `transductive` normalises the rows with their own statistics (the paper's codes do so); else those of the
         training rows are used, so that one pair can be judged alone.
         """
-        return self.sign_ * self._decide(self._normalized(X, templates, transductive))
+        return self.sign_ * self._decide(self.normalized(X, templates=templates, transductive=transductive))
 
     def predict_proba(self, X: ArrayLike, *, templates: ArrayLike | None = None, transductive: bool = False) -> Floats:
         """The probability (n,) that x+ is true, in [0, 1]; a half at a decision of 0."""
-        p = self._probability(self._normalized(X, templates, transductive))
+        p = self._probability(self.normalized(X, templates=templates, transductive=transductive))
         return p if self.sign_ > 0 else 1 - p
 
     def predict(self, X: ArrayLike, *, templates: ArrayLike | None = None, transductive: bool = False) -> Labels:
@@ -156,6 +156,32 @@ class Probe(BaseEstimator):  # type: ignore[misc]
         other = copy.copy(self)
         other.normalizer_ = normalizer(self.normalize).fit(pairs.X, pairs.templates)
         return other
+
+    def normalized(self, X: ArrayLike, *, templates: ArrayLike | None = None, transductive: bool = False) -> Floats:
+        """Pairs (n, 2, d) as the method sees them: by the statistics of the training rows, or by their own."""
+        if not hasattr(self, "normalizer_"):
+            raise UsageError(f"this {type(self).__name__} has not been fitted.", hint="Call fit first.")
+        pairs = Pairs(X, templates=templates)
+        self._check_width(pairs.X)
+        if not transductive:
+            return self.normalizer_.transform(pairs.X, pairs.templates)
+        names, counts = np.unique(pairs.templates, return_counts=True)
+        if counts.min() < 2:
+            where = f" of the template '{names[counts.argmin()]}'" if len(names) > 1 else ""
+            raise UsageError(
+                f"one pair{where} has no statistics of its own: transductive normalisation would make it zero.",
+                hint="Give more pairs, or leave out transductive=True.",
+            )
+        return normalizer(self.normalize).fit(pairs.X, pairs.templates).transform(pairs.X, pairs.templates)
+
+    @property
+    def kind(self) -> str:
+        """What is fitted, such as "linear"; named wherever a result is."""
+        return type(self).__name__
+
+    def remark(self) -> str:
+        """What a reader of this fit must be told beyond its numbers; often nothing."""
+        return ""
 
     @abstractmethod
     def _learn(self, Z: Floats, pairs: Pairs) -> None:
@@ -184,20 +210,6 @@ class Probe(BaseEstimator):  # type: ignore[misc]
         self.n_features_in_ = pairs.X.shape[2]
         self.normalizer_ = normalizer(self.normalize).fit(pairs.X, pairs.templates, pairs.weight)
         self.sign_, self.sign_source_ = 1, "labels" if self.supervised else "arbitrary"
-
-    def _normalized(self, X: ArrayLike, templates: ArrayLike | None, transductive: bool) -> Floats:
-        if not hasattr(self, "normalizer_"):
-            raise UsageError(f"this {type(self).__name__} has not been fitted.", hint="Call fit first.")
-        pairs = Pairs(X, templates=templates)
-        self._check_width(pairs.X)
-        if not transductive:
-            return self.normalizer_.transform(pairs.X, pairs.templates)
-        if len(pairs.X) < 2:
-            raise UsageError(
-                "one pair has no statistics of its own: transductive normalisation would make it zero.",
-                hint="Give more pairs, or leave out transductive=True.",
-            )
-        return normalizer(self.normalize).fit(pairs.X, pairs.templates).transform(pairs.X, pairs.templates)
 
     def _check_width(self, X: Floats) -> None:
         if X.shape[2] != self.n_features_in_:

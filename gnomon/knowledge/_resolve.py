@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from gnomon.knowledge._fit import Fitted, apply
 from gnomon.knowledge._plants import Compounds
-from gnomon.knowledge._read import Read, usable
-from gnomon.knowledge._rows import Rows
+from gnomon.knowledge._read import Read
+from gnomon.knowledge._rows import Mask, Rows
 from gnomon.knowledge._signs import Sign, conjunction, few_labels, oracle
 
 __all__ = ["Couples", "Resolver"]
@@ -29,11 +29,11 @@ class Couples:
     second: NDArray[np.int64]
 
     @classmethod
-    def of(cls, compounds: Compounds, source: Rows, rows: Rows, states: Read) -> Couples:
-        """The couples of `compounds` (made from `source`) of which both questions and both rows can be used."""
+    def of(cls, compounds: Compounds, source: Rows, rows: Rows, good: Mask) -> Couples:
+        """The couples of `compounds` (made from `source`) of which both questions (`good`) and both rows can be
+        used."""
         where = {(pair.item, pair.template): index for index, pair in enumerate(rows.pairs)}
         at = [where.get((pair.item, pair.template), -1) for pair in source.pairs]
-        good = usable(states, compounds.rows).mask
         couples = [
             (k, at[i], at[j])
             for k, (i, j) in enumerate(zip(compounds.first, compounds.second, strict=True))
@@ -83,7 +83,7 @@ class Resolver:
     def _conjunction(self, fitted: Fitted) -> Sign:
         couples = self.couples
         if couples is None or not len(couples.first):
-            return Sign(1, "conjunction (unresolved)", 0.0, None, "no compound could be read")
+            return Sign(1, "conjunction (unresolved)", 0.0, None, "no compound could be read whole")
         X = self.states.layer(couples.rows, fitted.layer)
         _, p = apply(fitted, X, couples.rows, renormalize=np.ones(len(couples.rows), dtype=bool))
         both, either = p[0::2], p[1::2]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from gnomon.asks import Reading
 from gnomon.tasks import ContrastPair
 
-__all__ = ["Rows"]
+__all__ = ["Mask", "Rows"]
 
 Mask = NDArray[np.bool_]
 
@@ -64,7 +64,8 @@ class Rows:
 
     @cached_property
     def groups(self) -> NDArray[Any]:
-        return np.array([f"{pair.subset}/{pair.group}" for pair in self.pairs])
+        """What is not independent of what: by the group's name alone, across subsets and splits."""
+        return np.array([pair.group for pair in self.pairs])
 
     @cached_property
     def weight(self) -> NDArray[np.float64]:
@@ -84,10 +85,12 @@ class Rows:
 
     def of(self, template: str, items: Iterable[str] | None = None) -> Rows:
         """The rows of one template, and of `items` where given."""
-        mask = self.templates == template
-        if items is not None:
-            mask &= np.isin(self.items, list(items))
-        return self.keep(mask)
+        return self.keep(self.where(template, items))
+
+    def where(self, template: str, items: Iterable[str] | None = None) -> Mask:
+        """Which rows `of` gives."""
+        mask = np.asarray(self.templates == template, dtype=bool)
+        return mask if items is None else mask & np.isin(self.items, list(items))
 
     def changed(
         self,

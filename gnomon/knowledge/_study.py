@@ -24,12 +24,13 @@ from gnomon.knowledge._plan import SIGNS, Part, plan
 from gnomon.knowledge._probe import Probe, probes
 from gnomon.knowledge._read import Read, chosen_layers, read
 from gnomon.models import Model, Represents, Untrained, load_model, require
+from gnomon.registry import unknown
 from gnomon.report import write
 from gnomon.runs import Manifest, Record, Run, surroundings
 from gnomon.studies import report_run, run_id
 
 if TYPE_CHECKING:
-    from gnomon.knowledge._diagnose import Computed
+    from gnomon.knowledge._computed import Computed
 
 __all__ = ["METHODS", "SIGNS", "Settings", "Study", "method_named", "probe"]
 
@@ -50,6 +51,7 @@ class Settings:
     normalize: str
     sign: str
     labels: int
+    prior: float
     mode: str
     restarts: int
     stacked: bool
@@ -82,6 +84,7 @@ def probe(
     normalize: str = "mean+norm",
     sign: str = "few-labels",
     labels: int = 32,
+    prior: float = 0.5,
     mode: str = "lbfgs",
     restarts: int = 10,
     stacked: bool = True,
@@ -108,7 +111,8 @@ def probe(
     model : str or Model
         One that can `represent`.
     methods : sequence of str
-        Names of `gnomon/knowledge/probes`; "ccs" is always fitted, since its unlabelled loss chooses the layer.
+        Names of `gnomon/knowledge/probes`. The first that needs no labels is the one that the headline is about; "ccs"
+        is fitted in any case, since its unlabelled loss chooses the layer.
     layers : str
         "all", names joined by commas, or ranges such as "4-12".
     layer : str, optional
@@ -123,6 +127,9 @@ def probe(
         labels themselves (the paper's tables).
     labels : int
         Labels of training rows that settle a sign.
+    prior : float in (0, 1)
+        Share of pairs whose first answer is right, as far as it is known: calibrated zero-shot puts so many of the
+        unlabelled training rows above its threshold.
     mode : {"lbfgs", "paper"}
         How CCS is fitted; "paper" is AdamW with 1,000 epochs.
     restarts : int
@@ -139,7 +146,7 @@ def probe(
     label_place : {"suffix", "mid"}
         Whether the answer ends the text, or stands before a full stop (masked language models).
     limit : int, optional
-        Items a task, as many of each label as there are; a larger limit extends the run.
+        Items a task, as many of each label; a larger limit extends the run. None takes every item, balanced or not.
 
     Returns
     -------
@@ -171,6 +178,7 @@ def probe(
         normalize=normalize,
         sign=sign,
         labels=labels,
+        prior=prior,
         mode=mode,
         restarts=restarts,
         stacked=stacked,
@@ -189,20 +197,23 @@ def probe(
 
 def method_named(name: str, settings: Settings | None = None) -> Probe:
     """A fresh estimator of the method called `name` (with hyphens), set up as the study asks."""
-    found = probes.load(name.replace("-", "_"))()
+    homes = {_hyphened(one): one for one in probes.names()}
+    if _hyphened(name) not in homes:
+        raise unknown("probe", name, homes)
+    found: Probe = probes.load(homes[_hyphened(name)])()
     if settings is None:
-        return found  # type: ignore[no-any-return]
-    wanted = {
-        "normalize": settings.normalize,
-        "seed": settings.seed,
-        "mode": settings.mode,
-        "restarts": settings.restarts,
-    }
+        return found
+    wanted = {"normalize": settings.normalize, "seed": settings.seed, "restarts": settings.restarts}
+    if name == "ccs":
+        wanted["mode"] = settings.mode
     known = found.get_params()
-    if name != "ccs":
-        del wanted["mode"]
     found.set_params(**{key: value for key, value in wanted.items() if key in known})
-    return found  # type: ignore[no-any-return]
+    return found
+
+
+def _hyphened(name: str) -> str:
+    """A method's name as it is written everywhere; other packages' names stay as they are."""
+    return name if "/" in name else name.replace("_", "-")
 
 
 def _settings(model: Represents, *, methods: Sequence[str], layers: str, layer: str | None, **rest: Any) -> Settings:
@@ -210,20 +221,22 @@ def _settings(model: Represents, *, methods: Sequence[str], layers: str, layer: 
     layout = model.layout()
     if not methods:
         raise UsageError("no method was named.", hint=f"Known: {', '.join(METHODS)}.")
-    wanted = tuple(dict.fromkeys(methods))
+    wanted = tuple(dict.fromkeys(_hyphened(name) for name in methods))
     _one_of("sign", rest["sign"], SIGNS)
     _one_of("mode", rest["mode"], ("lbfgs", "paper"))
     _one_of("label_place", rest["label_place"], FORMATS)
     for key, low in (("labels", 1), ("restarts", 1)):
         if rest[key] < low:
             raise UsageError(f"{key}={rest[key]}: give a whole number from {low}.")
+    if not 0 < rest["prior"] < 1:
+        raise UsageError(f"prior={rest['prior']}: give a share between 0 and 1.")
     chosen = chosen_layers(layers, layout)
     if layer is not None:
         chosen_layers(layer, layout)
         if layer not in chosen:
             raise UsageError(f"layer {layer} is none of the layers {layers}.", hint="Name it in --layers too.")
     settings = Settings(
-        methods=wanted if "ccs" in wanted else ("ccs", *wanted), layers=tuple(chosen), layer=layer, **rest
+        methods=wanted if "ccs" in wanted else (*wanted, "ccs"), layers=tuple(chosen), layer=layer, **rest
     )
     for name in settings.methods:
         method_named(name, settings)
@@ -371,10 +384,16 @@ def _work(run: Run, study: Study, accept_errors: bool, cache: bool, progress: Pr
         states.close()
         if bare is not None:
             bare.close()
-    errors = sum(one.refused for one in found)
+    for one in found:
+        for reason in (*one.reasons, *(one.answers.reasons if one.answers else ())):
+            run.log(f"{one.part.name}: {reason}")
+    missing = {
+        "pairs could not be read": sum(one.refused for one in found),
+        "answers of the model were not given": sum(one.answers.failed for one in found if one.answers),
+    }
     records = [record for one in found for record in _records(one)]
     journal.append([record for record in records if journal.records.get(record.id) != record])
-    _finish(run, study, found, blocks, errors, accept_errors, began)
+    _finish(run, study, found, blocks, missing, accept_errors, began)
 
 
 def _untrained(study: Study, root: Path, progress: Progress) -> Read | None:
@@ -388,7 +407,8 @@ def _untrained(study: Study, root: Path, progress: Progress) -> Read | None:
 
 def _records(found: Computed) -> list[Record]:
     """One record a pair: what each method says of it at the chosen layer."""
-    rows, fitted = found.rows, list(found.fitted.values())
+    rows, fitted = found.rows, found.fitted
+    first = fitted[found.label_free()[0]]
     records = []
     for index, pair in enumerate(rows.pairs):
         records.append(
@@ -399,10 +419,10 @@ def _records(found: Computed) -> list[Record]:
                 group=pair.group,
                 input="",
                 status="ok",
-                output={"p": {one.method: round(float(one.p[index]), 6) for one in fitted}},
-                parsed=int(fitted[0].decisions[index] <= 0),
+                output={"p": {name: round(float(one.p[index]), 6) for name, one in fitted.items()}},
+                parsed=int(first.decisions[index] <= 0),
                 target=1 - int(pair.label),
-                correct=bool((fitted[0].decisions[index] > 0) == (pair.label == 1)),
+                correct=bool((first.decisions[index] > 0) == (pair.label == 1)),
             )
         )
     return records
@@ -413,15 +433,17 @@ def _finish(
     study: Study,
     found: Sequence[Computed],
     blocks: list[Block],
-    errors: int,
+    missing: Mapping[str, int],
     accept_errors: bool,
     began: float,
 ) -> None:
     from gnomon.knowledge._saved import save, saved_probes
 
+    errors = sum(missing.values())
     if errors:
+        counted = " and ".join(f"{count:,} {what}" for what, count in missing.items() if count)
         told = "left out of every number, as was asked" if accept_errors else "in no number, and the run is incomplete"
-        blocks.append(Note(level="warning", text=f"{errors:,} pairs could not be read: they are {told}."))
+        blocks.append(Note(level="warning", text=f"{counted}: they are {told}."))
     save(run.path / "arrays" / "probes.safetensors", saved_probes(found, study.model, study.settings.normalize))
     records = run.records().values()
     manifest = run.manifest.model_copy(

@@ -1,6 +1,7 @@
 """What was computed, as blocks: the verdict first, then accuracy by layer, and everything behind the verdict.
 
-Belongs here: which blocks, and their words. Does not belong here: computing (`_diagnose.py`), drawing (`report/`).
+Belongs here: which blocks, and their words. Does not belong here: computing (`_diagnose.py`), diagnostics
+(`_summary_checks.py`), layers (`_summary_layers.py`), notes (`_summary_notes.py`), drawing (`report/`).
 """
 
 from __future__ import annotations
@@ -14,24 +15,22 @@ from gnomon.blocks import (
     Block,
     Cell,
     Column,
-    Curve,
     Estimate,
     Interval,
     IntervalChart,
-    Note,
-    Points,
+    Matrix,
     Sample,
     Samples,
-    Scatter,
-    Series,
     Table,
     Text,
 )
-from gnomon.knowledge._diagnose import Computed
-from gnomon.knowledge._measure import Measured, accuracy_interval, auroc, oracle_bias, right
+from gnomon.knowledge._computed import Computed
+from gnomon.knowledge._measure import Measured, oracle_bias
 from gnomon.knowledge._read import Read
 from gnomon.knowledge._summary_checks import checks
-from gnomon.knowledge._transfer import transfer
+from gnomon.knowledge._summary_layers import accuracy_at, by_layer
+from gnomon.knowledge._summary_notes import notes
+from gnomon.knowledge._transfer import over_tasks, transfer
 
 if TYPE_CHECKING:
     from gnomon.knowledge._study import Study
@@ -49,17 +48,18 @@ def summarise(study: Study, found: Sequence[Computed], states: Read) -> list[Blo
         suffix = f" ({one.part.name})" if several else ""
         blocks.extend(_headline(one, suffix))
     if several:
+        blocks.extend(over_tasks(found))
         blocks.extend(transfer(found, states))
     for one in found:
         suffix = f" ({one.part.name})" if several else ""
         blocks.extend(_task(study, one, suffix))
-    blocks.extend(_notes(study, found))
+    blocks.extend(notes(study, found))
     return blocks
 
 
 def _headline(found: Computed, suffix: str) -> Iterator[Block]:
     """The number that the study is about, or the reason why there is none."""
-    name = next(iter(found.label_free()))
+    name = found.label_free()[0]
     measured, verdict = found.measured[name], found.checked[name].verdict
     assert verdict is not None
     method = f"{name} at layer {found.layer}, mean over prompts, test rows"
@@ -80,9 +80,11 @@ def _headline(found: Computed, suffix: str) -> Iterator[Block]:
 
 
 def _task(study: Study, found: Computed, suffix: str) -> Iterator[Block]:
-    yield _at_layer(found, suffix)
-    yield from _by_layer(found, suffix)
+    yield _at_layer(study, found, suffix)
+    yield from _by_prompt(found, suffix)
+    yield from by_layer(found, suffix)
     yield _calibration(found, suffix)
+    yield _methods(found, suffix)
     yield from checks(study, found, suffix)
     yield _first_pair(study, found, suffix)
     yield _samples(found, suffix)
@@ -106,7 +108,7 @@ def _named(found: Computed) -> list[tuple[str, str, Measured, str]]:
     return rows
 
 
-def _at_layer(found: Computed, suffix: str) -> Table:
+def _at_layer(study: Study, found: Computed, suffix: str) -> Table:
     rows: list[list[Cell]] = [
         [name, learns, one.accuracy, one.interval.low, one.interval.high, one.spread, one.auroc, one.oracle, sign]
         for name, learns, one, sign in _named(found)
@@ -121,7 +123,9 @@ def _at_layer(found: Computed, suffix: str) -> Table:
         rows=rows,
         caption=f"{first.n:,} test rows of {first.groups:,} groups; intervals by group. Majority class "
         f"{first.majority:.3f}. 'Better sign' takes the better of both labelings on the test rows, as the paper's "
-        f"tables do; luck alone lifts it by about {bias:.3f} over chance. {_layer_choice(found)}",
+        f"tables do; luck alone lifts it by about {bias:.3f} over chance. "
+        + _answered(study, found)
+        + _layer_choice(study, found),
         chart=IntervalChart(label=0, value=2, low=3, high=4, colour=1, reference=0.5, reference_label="chance"),
         headline=True,
     )
@@ -157,83 +161,62 @@ def _range(interval: Interval) -> str:
     return f"{interval.low:.3f} to {interval.high:.3f}"
 
 
-def _layer_choice(found: Computed) -> str:
-    best = max(found.grid.layers(), key=lambda layer: _accuracy(found, next(iter(found.label_free())), layer))
+def _answered(study: Study, found: Computed) -> str:
+    """What the model's own answers rest on."""
+    if not found.own_measured:
+        return ""
+    n, of = next(iter(found.own_measured.values())).n, next(iter(found.measured.values())).n
+    told = f"Zero-shot is on the {n:,} test rows that the model answered. " if n < of else ""
+    prior = f"{study.settings.prior:g}"
+    return f"{told}Calibrated zero-shot puts a share of {prior} of the unlabelled training rows above its threshold. "
+
+
+def _layer_choice(study: Study, found: Computed) -> str:
+    name, loss = found.label_free()[0], found.grid.loss
+    best = max(found.grid.layers(), key=lambda layer: accuracy_at(found, name, layer))
+    lowest = min(loss, key=lambda layer: loss[layer])
+    if study.settings.layer is not None:
+        return (
+            f"The layer was named beforehand; of {len(loss)} layers, {lowest} has the lowest CCS loss on the test "
+            f"rows, and labels would have chosen {best}."
+        )
     return (
-        f"The layer has the lowest CCS loss on the test rows of {len(found.grid.loss)} layers, chosen without labels; "
-        f"labels would have chosen {best}."
+        f"The layer has the lowest CCS loss on the test rows of {len(loss)} layers, chosen without labels; labels "
+        f"would have chosen {best}."
     )
 
 
-def _accuracy(found: Computed, method: str, layer: str) -> float:
-    test = found.rows.test
-    return float(right(found.grid.fitted[method, layer].decisions[test], found.rows.y[test]).mean())
-
-
-def _by_layer(found: Computed, suffix: str) -> Iterator[Block]:
-    layers, rows = found.grid.layers(), found.rows
-    test = rows.test
-    y, groups = rows.y[test], rows.groups[test]
-    accuracy, area = [], []
-    for name in found.grid.methods():
-        values, lows, highs, areas = [], [], [], []
-        for layer in layers:
-            decisions = found.grid.fitted[name, layer].decisions[test]
-            correct = right(decisions, y)
-            interval = accuracy_interval(correct, groups)
-            values.append(float(correct.mean()))
-            lows.append(interval.low)
-            highs.append(interval.high)
-            areas.append(auroc(decisions, y) or 0.5)
-        x = [float(number) for number in range(len(layers))]
-        accuracy.append(Series(name=name, x=x, y=values, low=lows, high=highs))
-        area.append(Series(name=name, x=x, y=areas))
-    if len(layers) < 2:
+def _by_prompt(found: Computed, suffix: str) -> Iterator[Matrix]:
+    """Accuracy of every method in every template, where there are several."""
+    names = found.rows.template_names()
+    if len(names) < 2:
         return
-    left_out = (
-        f" Left out, since no state differs there: {', '.join(found.grid.skipped)}." if found.grid.skipped else ""
+    test = found.rows.test
+    counts = [int((test & (found.rows.templates == name)).sum()) for name in names]
+    rows = _named(found)
+    yield Matrix(
+        title=f"Accuracy by prompt at layer {found.layer}{suffix}",
+        row_label="method",
+        column_label="template",
+        rows=[name for name, *_ in rows],
+        columns=names,
+        values=[[one.by_template.get(name) for name in names] for _, _, one, _ in rows],
+        counts=[counts for _ in rows],
+        centre=0.5,
+        caption="Test rows; the spread of a row over its columns is the 's.d. prompts' of the table above.",
     )
-    yield Curve(
-        title=f"Accuracy by layer{suffix}",
-        x_label="layer",
-        y_label="accuracy on test rows",
-        series=accuracy,
-        reference=0.5,
-        reference_label="chance",
-        x_names=layers,
-        y_range=(0.0, 1.0),
-        caption=f"Bands are 95% intervals by group. A curve below chance has its sign the wrong way round.{left_out}",
-    )
-    yield Curve(
-        title=f"AUROC by layer{suffix}",
-        x_label="layer",
-        y_label="AUROC on test rows",
-        series=area,
-        reference=0.5,
-        reference_label="chance",
-        x_names=layers,
-        y_range=(0.0, 1.0),
-    )
-    yield _loss_by_layer(found, layers, suffix)
 
 
-def _loss_by_layer(found: Computed, layers: Sequence[str], suffix: str) -> Scatter:
-    from scipy.stats import spearmanr
-
-    loss = [found.grid.loss[layer] for layer in layers]
-    values = [_accuracy(found, "ccs", layer) for layer in layers]
-    better = [max(value, 1 - value) for value in values]
-    rho = spearmanr(loss, better).statistic if len(set(loss)) > 1 and len(set(better)) > 1 else float("nan")
-    told = f"Rank correlation {rho:+.2f}" if np.isfinite(rho) else "No rank correlation"
-    return Scatter(
-        title=f"CCS: loss against accuracy over layers{suffix}",
-        x_label="CCS loss on test rows (no labels)",
-        y_label="accuracy, better sign",
-        series=[Points(name="layer", x=loss, y=better, labels=[f"layer {layer}" for layer in layers])],
-        reference=0.5,
-        reference_label="chance",
-        caption=f"{told} over {len(layers)} layers. Where a low loss does not go with a high accuracy, the loss cannot "
-        "choose a layer.",
+def _methods(found: Computed, suffix: str) -> Table:
+    rows: list[list[Cell]] = []
+    for name, fitted in found.fitted.items():
+        told = dict.fromkeys(probe.remark() for probe in fitted.probes.values())
+        rows.append([name, fitted.probe.kind, fitted.probe.about, "; ".join(filter(None, told))])
+    return Table(
+        title=f"Methods at layer {found.layer}{suffix}",
+        columns=[Column(label="method"), Column(label="kind"), Column(label="about"), Column(label="of this fit")],
+        rows=rows,
+        caption="What was fitted: a linear probe reads one direction of the states.",
     )
 
 
@@ -253,7 +236,7 @@ def _samples(found: Computed, suffix: str) -> Samples:
     test = np.flatnonzero(rows.test)
     step = max(1.0, len(test) / _MOST_SAMPLES)
     chosen = [int(test[int(number * step)]) for number in range(min(_MOST_SAMPLES, len(test)))]
-    first = next(iter(found.label_free()))
+    first = found.label_free()[0]
     samples = []
     for index in chosen:
         pair = rows.pairs[index]
@@ -277,30 +260,3 @@ def _samples(found: Computed, suffix: str) -> Samples:
         caption=f"p~ is the probability that the first answer is right. The verdict on each pair is that of {first}. "
         "All pairs are in records.jsonl.",
     )
-
-
-def _notes(study: Study, found: Sequence[Computed]) -> Iterator[Note]:
-    settings = study.settings
-    for one in found:
-        name = one.part.name
-        for text in one.part.notes:
-            yield Note(level="info", text=text)
-        if one.equal:
-            text = f"{one.equal:,} pairs of {name} were left out: both sides are the same text to the model."
-            yield Note(level="deviation", text=text)
-        uneven = {round(1 / float(weight)) for weight in one.rows.weight}
-        if len(uneven) > 1:
-            text = f"Items of {name} have {min(uneven)} to {max(uneven)} templates; each item weighs the same."
-            yield Note(level="info", text=text)
-    if settings.sign == "oracle":
-        text = "Signs were taken from the test labels (oracle): these accuracies are biased above chance."
-        yield Note(level="warning", text=text)
-    if settings.sign == "few-labels":
-        text = f"Signs were settled by {settings.labels} labels of training rows: one bit of supervision a probe."
-        yield Note(level="info", text=text)
-    if settings.transductive:
-        text = "Test rows were normalised with their own statistics (transductive), as the paper's code does."
-        yield Note(level="info", text=text)
-    if not settings.diagnostics:
-        text = "Nothing was planted, so nothing can be called identified (diagnostics were switched off)."
-        yield Note(level="warning", text=text)

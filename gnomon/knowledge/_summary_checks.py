@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gnomon.blocks import Block, Cell, Column, Curve, Matrix, Points, Scatter, Series, Table
+from gnomon.knowledge._computed import Computed, Refit
 from gnomon.knowledge._curve import DRAWS
-from gnomon.knowledge._diagnose import Computed
 
 if TYPE_CHECKING:
     from gnomon.knowledge._study import Study
@@ -26,9 +26,11 @@ def checks(study: Study, found: Computed, suffix: str) -> Iterator[Block]:
     yield from _planted(found, suffix)
     yield from _refits(found, suffix)
     yield _signs(found, suffix)
+    yield _losses(found, suffix)
     yield from _restarts(found, suffix)
     yield from _agreement(found, suffix)
     yield from _sizes(study, found, suffix)
+    yield _texts(found, suffix)
 
 
 def _verdicts(found: Computed, suffix: str) -> Table:
@@ -59,6 +61,8 @@ def _planted(found: Computed, suffix: str) -> Iterator[Table]:
                     one.truth_interval.high,
                     one.feature,
                     f"{difference.low:+.3f} to {difference.high:+.3f}",
+                    one.truth_auroc,
+                    one.feature_auroc,
                     "truth" if difference.low > 0 else "the planted feature" if difference.high < 0 else "undecided",
                 ]
             )
@@ -73,6 +77,8 @@ def _planted(found: Computed, suffix: str) -> Iterator[Table]:
                 Column(label="high", format="fraction"),
                 Column(label="follows the planted", format="fraction"),
                 Column(label="truth minus planted, 95%"),
+                Column(label="AUROC, truth", format="fraction"),
+                Column(label="AUROC, planted", format="fraction"),
                 Column(label="finds"),
             ],
             rows=rows,
@@ -83,18 +89,16 @@ def _planted(found: Computed, suffix: str) -> Iterator[Table]:
 
 
 def _refits(found: Computed, suffix: str) -> Iterator[Table]:
-    rows: list[list[Cell]] = []
-    for name, checked in found.checked.items():
-        for one in checked.refits:
-            rows.append([name, one.what, one.accuracy, one.interval.low, one.interval.high, one.n])
-    if found.random:
-        mean, high = found.random
-        rows.append(["random directions", "better of both signs: mean", mean, None, None, None])
-        rows.append(["random directions", "better of both signs: 95th percentile", high, None, None, None])
-    ccs = found.checked.get("ccs")
-    caption = ""
-    if ccs is not None and ccs.loss is not None and ccs.shuffled_loss is not None:
-        caption = f"CCS loss on pairs {ccs.loss:.2g}, on shuffled pairs {ccs.shuffled_loss:.2g}."
+    refits = [*found.own_refits, *(one for checked in found.checked.values() for one in checked.refits)]
+    rows: list[list[Cell]] = [
+        [one.method, one.what, one.accuracy, one.interval.low, one.interval.high, _lost_by(one), one.n]
+        for one in refits
+    ]
+    if found.random is not None:
+        best = found.random.best
+        for what, value in (("mean", np.mean(best)), ("95th percentile", np.quantile(best, 0.95))):
+            what = f"better of both signs: {what} of {len(best)}"
+            rows.append(["random directions", what, float(value), None, None, "", None])
     if rows:
         yield Table(
             title=f"Controls{suffix}",
@@ -104,11 +108,49 @@ def _refits(found: Computed, suffix: str) -> Iterator[Table]:
                 Column(label="accuracy", format="fraction"),
                 Column(label="low", format="fraction"),
                 Column(label="high", format="fraction"),
+                Column(label="lost by the change, 95%"),
                 Column(label="n", format="integer"),
             ],
             rows=rows,
-            caption=f"First template, test rows; signs of refits by all training labels. {caption}".strip(),
+            caption="First template, test rows; signs of refits by all training labels. What a change loses is the "
+            "paired difference on the rows that were read both ways, by group: above 0 it does harm.",
         )
+
+
+def _lost_by(one: Refit) -> str:
+    """The paired difference of a refit, in words."""
+    if one.versus is None:
+        return ""
+    interval = one.versus.difference.interval
+    return f"{one.versus.difference.difference:+.3f} ({interval.low:+.3f} to {interval.high:+.3f})"
+
+
+def _losses(found: Computed, suffix: str) -> Table:
+    """The CCS loss in its two parts, and that of every method that has one on shuffled pairs."""
+    rows: list[list[Cell]] = []
+    for name, fitted in found.fitted.items():
+        for template, probe in fitted.probes.items():
+            if getattr(probe, "best_", None) is not None:
+                consistency, confidence = probe.losses_[probe.best_].tolist()
+                where = "training rows" + (f", {template}" if template else "")
+                rows.append([name, where, consistency, confidence, consistency + confidence])
+        if name == "ccs":
+            rows.append([name, "test rows", *found.grid.parts[found.layer], found.grid.loss[found.layer]])
+        if (checked := found.checked.get(name)) is not None and checked.shuffled_loss is not None:
+            rows.append([name, "training rows, shuffled pairs", None, None, checked.shuffled_loss])
+    return Table(
+        title=f"Loss at layer {found.layer}{suffix}",
+        columns=[
+            Column(label="method"),
+            Column(label="on"),
+            Column(label="consistency", format="number"),
+            Column(label="confidence", format="number"),
+            Column(label="loss", format="number"),
+        ],
+        rows=rows,
+        caption="Consistency is mean (p+ + p- - 1)², confidence mean min(p+, p-)². A shuffled pair has its x- from "
+        "another question, so a loss near that of shuffled pairs says nothing of pairs.",
+    )
 
 
 def _signs(found: Computed, suffix: str) -> Table:
@@ -157,25 +199,49 @@ def _restarts(found: Computed, suffix: str) -> Iterator[Block]:
         reference=0.5,
         reference_label="chance",
         caption=f"Rank correlation of loss and accuracy {rho}."
-        + ("" if agree is None else f" {agree:.0%} of the restarts near the lowest loss agree with the best."),
+        + ("" if agree is None else f" {agree:.0%} of the restarts near the lowest loss agree with the best.")
+        + _whose(found),
     )
 
 
+def _whose(found: Computed) -> str:
+    """Which of several probes is shown."""
+    names = list(found.fitted["ccs"].probes)
+    if len(names) == 1:
+        return ""
+    return f" Shown is the probe of the template {names[0]}; the agreement is the least of all templates'."
+
+
 def _agreement(found: Computed, suffix: str) -> Iterator[Matrix]:
-    if found.agreement is None or len(found.fitted) < 2:
+    table = found.agreement
+    if table is None or len(table.names) < 2:
         return
-    names = list(found.fitted)
-    n = int(found.rows.test.sum())
+    names = list(table.names)
     yield Matrix(
         title=f"Agreement of methods{suffix}",
         row_label="method",
         column_label="method",
         rows=names,
         columns=names,
-        values=[[float(value) for value in row] for row in found.agreement],
-        counts=[[n] * len(names) for _ in names],
+        values=[
+            [float(value) if count else None for value, count in zip(*both, strict=True)]
+            for both in zip(table.values, table.counts, strict=True)
+        ],
+        counts=[[int(count) for count in row] for row in table.counts],
         centre=0.5,
-        caption="Share of test rows on which two methods say the same, the better of both signs.",
+        caption="Share of test rows on which two say the same, the better of both signs; zero-shot where it was given.",
+    )
+
+
+def _texts(found: Computed, suffix: str) -> Table:
+    """How every table of texts was read."""
+    labels = ("rows", "used", "not read", "equal sides", "left out, planted text cut", "used, question cut")
+    return Table(
+        title=f"Texts{suffix}",
+        columns=[Column(label="texts"), *(Column(label=label, format="integer") for label in labels)],
+        rows=[[one.what, one.rows, one.used, one.refused, one.equal, one.lost, one.cut] for one in found.texts],
+        caption="A text that is too long for the model loses the start of its question. Where that takes away what was "
+        "planted, or part of a compound, the row is left out.",
     )
 
 

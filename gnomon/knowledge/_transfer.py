@@ -1,6 +1,6 @@
-"""Probes of one task on another: the transfer matrix.
+"""Several tasks together: probes of one on another, and what may be claimed over all of them.
 
-Belongs here: applying and measuring. Does not belong here: fitting.
+Belongs here: applying, measuring, and p-values over tasks. Does not belong here: fitting.
 """
 
 from __future__ import annotations
@@ -9,13 +9,52 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from gnomon.blocks import Block, Matrix
-from gnomon.knowledge._diagnose import Computed
+from gnomon.blocks import Block, Cell, Column, Matrix, Table
+from gnomon.knowledge._computed import Computed
 from gnomon.knowledge._fit import apply
 from gnomon.knowledge._measure import right
 from gnomon.knowledge._read import Read
+from gnomon.knowledge._verdict import Versus
+from gnomon.stats import holm
 
-__all__ = ["transfer"]
+__all__ = ["over_tasks", "transfer"]
+
+
+def over_tasks(found: Sequence[Computed]) -> Iterator[Table]:
+    """The headline method of every task against the median random direction and the model's own answers: p-values, and
+    Holm's over all tasks for each comparison."""
+    families: dict[str, list[tuple[str, Versus]]] = {}
+    for one in found:
+        method = one.label_free()[0]
+        evidence = one.checked[method].evidence
+        if evidence is not None:
+            pairs = [*([evidence.random.median] if evidence.random else []), *evidence.zero_shot]
+            for pair in pairs:
+                families.setdefault(pair.name, []).append((f"{one.part.name} · {method}", pair))
+    rows: list[list[Cell]] = []
+    for name, tests in families.items():
+        adjusted = holm([pair.difference.p_value for _, pair in tests])
+        for (task, pair), value in zip(tests, adjusted.tolist(), strict=True):
+            gap = pair.difference
+            rows.append([name, task, gap.difference, gap.interval.low, gap.interval.high, gap.p_value, value])
+    if rows:
+        yield Table(
+            title="Over all tasks",
+            columns=[
+                Column(label="against"),
+                Column(label="task"),
+                Column(label="difference", format="fraction"),
+                Column(label="low", format="fraction"),
+                Column(label="high", format="fraction"),
+                Column(label="p", format="p-value"),
+                Column(label="p, Holm", format="p-value"),
+            ],
+            rows=rows,
+            caption="Accuracy minus that of what it is held against, paired, by group; two-sided sign-flip tests. "
+            "Holm's p-values hold over all tasks of one comparison. Verdicts are given task by task and do not use "
+            "them.",
+            headline=True,
+        )
 
 
 def transfer(found: Sequence[Computed], states: Read) -> Iterator[Block]:
@@ -24,7 +63,7 @@ def transfer(found: Sequence[Computed], states: Read) -> Iterator[Block]:
     A probe goes with its layer, its direction and its sign; only means and scales are taken from the (unlabelled)
     training rows of the task that it is applied to, as in the paper.
     """
-    methods = [next(iter(found[0].label_free()))]
+    methods = [found[0].label_free()[0]]
     methods += [name for name in ("logistic",) if name in found[0].fitted]
     names = [one.part.name for one in found]
     for method in methods:

@@ -82,7 +82,7 @@ def contrast_pair(item: Item, template: str, protocol: Protocol) -> ContrastPair
 
     Of two choices x+ carries the first and x- the second (Burns et al. 2022, section 2.1). Of more, the right one and
     one wrong one, drawn uniformly and put in random order by the item's id alone, so that every template has the same
-    two; the question is then worded for these two.
+    two; the question is then worded for these two, unless the protocol's wording has all choices in it.
     """
     options = _two(item)
     first, second = options
@@ -91,9 +91,8 @@ def contrast_pair(item: Item, template: str, protocol: Protocol) -> ContrastPair
         narrow = dataclasses.replace(
             item, choices=(item.choices[first], item.choices[second]), answer=options.index(item.answer)
         )
-    ask = protocol.ask(narrow, [])[0]
-    assert isinstance(ask, Ask)
-    if len(ask.continuations) != 2:  # the prompt lists all choices, whatever the item says
+    ask = _for_two(protocol, narrow)
+    if ask is None:  # the prompt lists all choices, whatever the item says
         whole = protocol.ask(item, [])[0]
         assert isinstance(whole, Ask)
         ask = Ask(whole.context, (whole.continuations[first], whole.continuations[second]))
@@ -109,6 +108,16 @@ def contrast_pair(item: Item, template: str, protocol: Protocol) -> ContrastPair
         options=options,
         ask=ask,
     )
+
+
+def _for_two(protocol: Protocol, narrow: Item) -> Ask | None:
+    """The question about an item of two choices; None where its wording names more ("C: {choice3}") or lists more."""
+    try:
+        ask = protocol.ask(narrow, [])[0]
+    except KeyError:
+        return None
+    assert isinstance(ask, Ask)
+    return ask if len(ask.continuations) == 2 else None
 
 
 def _two(item: Item) -> tuple[int, int]:
@@ -153,8 +162,9 @@ def hidden_supervision(items: Sequence[Item]) -> str | None:
 def split_by_group(items: Sequence[Item], fraction: float = 0.6, seed: int = 0) -> tuple[list[Item], list[Item]]:
     """Two parts, the first with about `fraction` of the items, that share no group; in the order of `items`.
 
-    Groups come in a seeded order that depends on their names alone; the first part takes whole groups while that brings
-    it nearer to its size.
+    A group is known by its name alone, in whatever subsets and splits of the task its rows stand: a statement and the
+    question about the same fact do not part. Groups come in a seeded order that depends on their names alone; the first
+    part takes whole groups while that brings it nearer to its size.
 
     >>> from gnomon.tasks import load_task
     >>> learn, test = split_by_group(load_task("facts", {"subsets": "capitals-statements"}).items(), 0.6)
@@ -163,32 +173,29 @@ def split_by_group(items: Sequence[Item], fraction: float = 0.6, seed: int = 0) 
     """
     sizes: dict[str, int] = {}
     for item in items:
-        sizes[_group(item)] = sizes.get(_group(item), 0) + 1
+        sizes[item.group] = sizes.get(item.group, 0) + 1
     wanted, taken, chosen = fraction * len(items), 0, set()
     for name in _shuffled(sorted(sizes), seed, "split"):
         if abs(taken + sizes[name] - wanted) < abs(taken - wanted):
             chosen.add(name)
             taken += sizes[name]
-    learn = [item for item in items if _group(item) in chosen]
-    return learn, [item for item in items if _group(item) not in chosen]
+    learn = [item for item in items if item.group in chosen]
+    return learn, [item for item in items if item.group not in chosen]
 
 
 def balanced_sample(items: Sequence[Item], n: int, seed: int = 0) -> list[Item]:
-    """At most `n` of `items`, as many of each label (is the first answer right?) as there are, without replacement.
+    """At most `n` of `items`, as many of each label (is the first answer right?) as of the other, without replacement.
 
     Items of a label come in a seeded order that depends on ids alone, so a sample is part of every larger one with the
-    same seed; where one label runs out the other does not fill up. In the order of `items`.
+    same seed. Where one label runs out the other does not fill up, however large `n` is; an odd `n` gives one more of
+    the second answer. Items that all have the same label cannot be balanced, and half of `n` are taken. In the order of
+    `items`.
     """
     by_label: dict[int, list[str]] = {0: [], 1: []}
     for item in items:
         by_label[int(_two(item)[0] == item.answer)].append(item.id)
-    most = min(n, len(items))
-    share = {1: most // 2, 0: most - most // 2}
-    if n < len(items):
-        least = min(len(names) for names in by_label.values())
-        share = {label: min(count, max(least, 1) + (label == 0)) for label, count in share.items()}
-    else:
-        share = {label: len(names) for label, names in by_label.items()}
+    most = min(map(len, by_label.values())) or len(items)
+    share = {1: min(n // 2, most), 0: min(n - n // 2, most)}
     wanted = {
         name
         for label, names in by_label.items()
@@ -202,7 +209,3 @@ def _shuffled(names: Sequence[str], seed: int, what: str) -> list[str]:
     return sorted(
         names, key=lambda name: hashlib.sha256(f"{seed}/{what}/{name}".encode("utf-8", "surrogatepass")).digest()
     )
-
-
-def _group(item: Item) -> str:
-    return f"{item.split}/{item.subset}/{item.group}"

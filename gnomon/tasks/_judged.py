@@ -47,12 +47,12 @@ def labelled(text: str, positive: int = 1) -> Judge:
 
     >>> from gnomon.tasks import Item
     >>> item = Item("1", "all", "test", "g", {"a": "Rain.", "b": "It is wet."}, ("entailment", "neutral"), 0)
-    >>> labelled("{a} So: {b}", positive=0)(item)
-    (Judged(id='1', group='all/g', text='Rain. So: It is wet.', label=1),)
+    >>> [(one.group, one.text, one.label) for one in labelled("{a} So: {b}", positive=0)(item)]
+    [('g', 'Rain. So: It is wet.', 1)]
     """
 
     def judge(item: Item) -> tuple[Judged, ...]:
-        return (Judged(item.id, _group(item), text.format_map(item.fields), int(item.answer == positive)),)
+        return (Judged(item.id, item.group, text.format_map(item.fields), int(item.answer == positive)),)
 
     return judge
 
@@ -78,7 +78,7 @@ def offered(text: str, unshown: Sequence[str] = ()) -> Judge:
         return tuple(
             Judged(
                 f"{item.id}#{number}",
-                _group(item),
+                item.group,
                 text.format_map({**item.fields, "choice": item.choices[number]}),
                 int(number == item.answer),
             )
@@ -128,17 +128,13 @@ def _general(task: Task, items: Sequence[Item], template: str, protocol: Protoco
         pair = contrast_pair(item, template, protocol)
         if task.compared:
             less, more = (pair.ask.context + answer for answer in pair.ask.continuations)
-            return (Judged(item.id, _group(item), more, int(item.answer == 1), less),)
+            return (Judged(item.id, item.group, more, int(item.answer == 1), less),)
         if same and len(item.choices) == 2:
-            return (Judged(item.id, _group(item), pair.ask.context, int(item.answer == 1)),)
+            return (Judged(item.id, item.group, pair.ask.context, int(item.answer == 1)),)
         texts = [pair.ask.context + answer for answer in pair.ask.continuations]
         return tuple(
-            Judged(f"{item.id}#{number}", _group(item), text, int(number == item.answer))
+            Judged(f"{item.id}#{number}", item.group, text, int(number == item.answer))
             for number, text in zip(pair.options, texts, strict=True)
         )
 
     return judge
-
-
-def _group(item: Item) -> str:
-    return f"{item.subset}/{item.group}"

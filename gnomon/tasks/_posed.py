@@ -91,7 +91,7 @@ def _move(task: Task, protocol: Protocol, item: Item, any_mate: bool) -> Posed:
 
     return Posed(
         id=item.id,
-        group=f"{item.subset}/{item.group}",
+        group=item.group,
         prompt=ask.context,
         answer=protocol.ideal(item)[0],
         accepted=frozenset(accepted_moves(fen, best) if any_mate else {best}),
@@ -106,7 +106,7 @@ def _choice(task: Task, protocol: Protocol, item: Item) -> Posed:
     answer = ask.continuations[item.answer]
     return Posed(
         id=item.id,
-        group=f"{item.subset}/{item.group}",
+        group=item.group,
         prompt=ask.context,
         answer=answer,
         accepted=frozenset({_plain(answer)}),

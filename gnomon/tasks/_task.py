@@ -29,7 +29,8 @@ Kind = Literal["choice", "mathematics", "moves", "programs", "spans"]
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One question. Rows that share a passage, scenario or premise share a `group`.
+    """One question. Rows that share a passage, scenario or premise share a `group`, known by its name alone in all
+    subsets and splits of the task: a name that is but a number must hold subset and split.
 
     `id` is unique within the task and stable. `fields` is what a protocol asks from. Where options are chosen from,
     `answer` is an index into `choices`; elsewhere `key` holds what only the judge may see (a reference answer, test

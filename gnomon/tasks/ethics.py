@@ -146,7 +146,7 @@ def _judge(item: Item) -> tuple[Judged, ...]:
     if isinstance(text, tuple):
         label = hashlib.sha256(f"order/{item.id}".encode()).digest()[0] & 1
         text = " [SEP] ".join(text if label else text[::-1])
-    return (Judged(item.id, f"{item.subset}/{item.group}", text, label),)
+    return (Judged(item.id, item.group, text, label),)
 
 
 task = Task(

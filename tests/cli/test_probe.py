@@ -1,6 +1,7 @@
 """`gnomon probe` as a user types it."""
 
 import json
+import re
 
 import pytest
 
@@ -12,7 +13,7 @@ def test_the_verdict_the_table_and_the_way_to_the_report_are_printed(cli, in_tmp
     text = " ".join(out.split())
     assert (status, err) == (0, "")
     assert "probe facts · mock/oracle" in text
-    assert "facts · ccs · layer 2:" in text
+    assert re.search(r"facts · ccs · layer [12]: (NOT )?IDENTIFIED", text)
     assert "What is found when something is planted" in text
     assert "Report: open runs/probe-facts-mock-oracle-" in text
     (report,) = (in_tmp / "runs").glob("*/report.html")
@@ -44,6 +45,8 @@ def test_as_json_it_is_one_object_with_the_verdict(cli, in_tmp):
         (("probe", "facts", "-m", "mock/oracle", "--methods", "css"), "Did you mean 'ccs'"),
         (("probe", "facts", "-m", "mock/oracle", "--sign", "magic"), "few-labels, conjunction, oracle"),
         (("probe", "facts", "-m", "mock/oracle", "--limit", "2"), "2"),
+        (("probe", "facts", "-m", "mock/oracle", "--prior", "1.5"), "prior=1.5"),
+        (("probe", "facts", "-m", "mock/oracle", "--layers", "0-999999999"), "no layer '999999999'"),
         (("probe", "facts"), "--model"),
     ],
 )

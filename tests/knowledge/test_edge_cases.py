@@ -1,7 +1,7 @@
 """Edge cases that a correct implementation of contrast probes passes, by their numbers in the project's fact sheet.
 
-Not here: 9 and 10 (padding, overflow) are in tests/models/test_reader.py; 15 and 18 (wrong labels, groups) in
-tests/tasks/test_contrast.py.
+Not here: 9 and 10 (padding, overflow) are in tests/models/test_reader.py, 8 and 10 in a study in test_reading.py; 15
+and 18 (wrong labels, groups) in tests/tasks/test_contrast.py and test_plan.py; 19 in a study in test_saved.py.
 """
 
 import numpy as np
@@ -130,6 +130,15 @@ def test_5_one_pair_is_judged_with_stored_statistics_and_transduction_refuses_it
         probe.predict_proba(PLANTED.X[:1], transductive=True)
 
 
+def test_5_a_template_with_one_row_is_refused_by_transduction_too():
+    """Its row would become zero, and its p a half."""
+    templates = np.array(["a", "a", "a", "b"])
+    probe = CCS(restarts=2).fit(PLANTED.X[:80], templates=np.repeat(["a", "b"], 40))
+    assert np.isfinite(probe.predict_proba(PLANTED.X[:4], templates=templates)).all()
+    with pytest.raises(UsageError, match="one pair of the template 'b' has no statistics of its own"):
+        probe.predict_proba(PLANTED.X[:4], templates=templates, transductive=True)
+
+
 class Table:
     """Just what `fit_grid` reads of rows."""
 
@@ -217,10 +226,10 @@ def test_14_items_with_fewer_templates_weigh_the_same_and_are_not_dropped():
     weight = np.where(
         np.isin(np.arange(100) % 80, np.arange(20)) & ((np.arange(100) < 20) | (np.arange(100) >= 80)), 0.5, 1
     )
-    for name in ("crc-tpc", "kmeans", "diff-in-means", "logistic"):
+    for name in ("ccs", "crc-tpc", "crc-bss", "midpoint", "kmeans", "diff-in-means", "lda", "logistic"):
         one = method_named(name).fit(pairs.X, pairs.y)
         two = method_named(name).fit(pairs.X[twice], pairs.y[twice], sample_weight=weight)
-        cosine = one.theta_ @ two.theta_ / np.linalg.norm(one.theta_) / np.linalg.norm(two.theta_)
+        cosine = one.theta_[:8] @ two.theta_[:8] / np.linalg.norm(one.theta_[:8]) / np.linalg.norm(two.theta_[:8])
         assert abs(cosine) > 0.999, name
 
 
@@ -335,6 +344,32 @@ def test_22_planted_truth_without_a_strong_distractor_is_identified(seed):
     assert verdict.identified, verdict.reason
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_22_a_truth_at_the_ceiling_is_identified_where_random_directions_do_not_read_it(seed):
+    clear = planted_pairs(400, 256, truth=6.0, seed=seed)
+    verdict = examine(clear.X, clear.y, planted={"distractor": (clear.X, clear.distractor)}, seed=seed)
+    assert verdict.identified, verdict.reason
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_22_a_truth_that_random_directions_read_is_no_find_and_the_reason_says_so(seed):
+    everywhere = planted_pairs(400, 32, truth=6.0, seed=seed)
+    planted = {"distractor": (everywhere.X, everywhere.distractor)}
+    verdict = examine(everywhere.X, everywhere.y, planted=planted, seed=seed)
+    assert not verdict.identified
+    assert verdict.reason.startswith("above random directions: ")
+    assert "random directions read it as well, so finding it is no evidence of search" in verdict.reason
+    assert [one.name for one in verdict.conditions if one.passed is False] == ["above random directions"]
+
+
+@pytest.mark.parametrize("name", ["ccs", "crc-tpc", "vinc", "midpoint"])
+def test_23_each_label_free_method_is_identified_on_one_planted_direction(name):
+    pairs = planted_pairs(400, 256, truth=6.0, seed=7)
+    planted = {"distractor": (pairs.X, pairs.distractor)}
+    verdict = examine(pairs.X, pairs.y, planted=planted, prototype=method_named(name))
+    assert verdict.identified, verdict.reason
+
+
 def test_23_one_planted_direction_is_found_by_all_and_they_agree():
     pairs = planted_pairs(600, 24, truth=8.0, seed=7)
     found = [method.fit(pairs.X, pairs.y) for method in (CCS(), CRCTPC(), VINC(), Logistic())]
@@ -363,3 +398,38 @@ def test_random_directions_on_noise_stay_near_chance():
     found = random_directions(random.normal(size=(400, 30)), random.integers(0, 2, 400))
     assert found.raw.mean() == pytest.approx(0.5, abs=0.01)
     assert 0.51 < found.best.mean() < 0.53
+
+
+@pytest.mark.parametrize("y", [[0, 1], [1, 0]])
+def test_two_pairs_are_enough_for_lda(y):
+    pairs = planted_pairs(40, 8, truth=8.0, seed=3)
+    first = [int(np.flatnonzero(pairs.y == label)[0]) for label in y]
+    probe = method_named("lda").fit(pairs.X[first], y)
+    assert np.isfinite(probe.predict_proba(pairs.X)).all()
+    assert probe.predict(pairs.X[first]).tolist() == y
+
+
+HIDDEN = planted_pairs(60, 8, truth=4.0, seed=2)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"y": HIDDEN.y[:30]}, "y must be 60 labels"),
+        ({"y": 2 * HIDDEN.y - 1}, "each 0 or 1"),
+        ({"y": np.ones(60, dtype=int)}, "pairs of both classes to learn from; there are 0 with y = 0"),
+        ({"X": HIDDEN.X[:, 0]}, "shape"),
+        ({"groups": np.arange(5)}, "groups must have one entry for each of 60 pairs"),
+        ({"groups": np.zeros(60)}, "to learn from|to test on"),
+        ({"train": np.arange(60) < 59}, "pairs of both classes to test on"),
+        ({"train": np.ones(3, dtype=bool)}, "train must have one entry"),
+        ({"zero_shot": np.ones(7)}, "zero_shot must have one entry for each of 60 pairs"),
+        ({"planted": {"a word": (HIDDEN.X[:20], HIDDEN.y)}}, "the states of 'a word' are 20 pairs, and there are 60"),
+        ({"planted": {"a word": (HIDDEN.X, HIDDEN.y[:20])}}, "the feature planted as 'a word' must have one entry"),
+        ({"planted": {"a word": (HIDDEN.X, 2 * HIDDEN.y - 1)}}, "the feature planted as 'a word' must be 0 or 1"),
+    ],
+)
+def test_what_cannot_be_examined_is_refused_in_a_sentence(change, words):
+    given = {"X": HIDDEN.X, "y": HIDDEN.y, "planted": {"a word": (HIDDEN.X, HIDDEN.distractor)}, **change}
+    with pytest.raises(UsageError, match=words):
+        examine(given.pop("X"), given.pop("y"), **given)

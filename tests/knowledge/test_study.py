@@ -2,12 +2,10 @@
 
 import json
 
-import numpy as np
 import pytest
 
 import gnomon
-from gnomon.errors import AbilityError, DataError, GnomonError, RunError, UsageError
-from gnomon.knowledge import load_probes
+from gnomon.errors import AbilityError, RunError, UsageError
 from gnomon.models import load_model
 
 FAST = {"methods": ("ccs", "crc-tpc", "logistic"), "curve": False, "limit": 120}
@@ -126,13 +124,6 @@ def test_every_pair_is_in_the_records_with_its_p(tmp_path):
     assert not groups["train"] & groups["test"]
 
 
-def test_several_tasks_give_a_transfer_matrix(tmp_path):
-    run = gnomon.probe(
-        ["facts", "mmlu_like"][:1], "mock/oracle", runs_dir=tmp_path / "runs", task_args=CAPITALS, **FAST
-    )
-    assert not any(b.kind == "matrix" and b.title.startswith("Transfer") for b in run.result())
-
-
 @pytest.mark.realdata
 def test_transfer_between_tasks_is_a_matrix_with_the_tasks_own_accuracy_on_its_diagonal(tmp_path, release, monkeypatch):
     monkeypatch.setenv("GNOMON_DATA", str(release("mmlu").parent))
@@ -144,32 +135,16 @@ def test_transfer_between_tasks_is_a_matrix_with_the_tasks_own_accuracy_on_its_d
     assert [matrix.values[k][k] for k in (0, 1)] == diagonal
 
 
-def test_saved_probes_decide_as_the_study_did_and_refuse_other_states(tmp_path):
-    run = probed(tmp_path)
-    saved = load_probes(run.path / "arrays" / "probes.safetensors")
-    model = load_model("mock/oracle")
-    one = saved["facts/crc-tpc/2"]
-    one.check(model=model.fingerprint(), layout=model.layout(), layer="2")
-    with pytest.raises(UsageError, match="another layer"):
-        one.check(model=model.fingerprint(), layout=model.layout(), layer="1")
-    other = load_model("mock/parrot")
-    with pytest.raises(UsageError, match="another model"):
-        one.check(model=other.fingerprint(), layout=other.layout(), layer="2")
-    with pytest.raises(UsageError, match="another reading rule"):
-        one.check(model=model.fingerprint(), layout=other.layout(), layer="2")
-    with pytest.raises(UsageError, match="width 64, and these have 3"):
-        one.decide(np.zeros((2, 2, 3)))
-    (tmp_path / "no").write_text("x")
-    with pytest.raises(DataError, match="holds no probes"):
-        load_probes(tmp_path / "no")
-
-
 @pytest.mark.parametrize(
     ("given", "kind", "words"),
     [
         ({"model": "mock/uniform"}, AbilityError, "cannot give hidden states, which 'gnomon probe' needs"),
         ({"methods": ("css",)}, UsageError, "Did you mean 'ccs'"),
-        ({"layers": "1-9"}, UsageError, "no layer '3'"),
+        ({"layers": "1-9"}, UsageError, "no layer '9'"),
+        ({"layers": "1-999999999"}, UsageError, "no layer '999999999'"),
+        ({"layers": "2-1"}, UsageError, "go downward"),
+        ({"methods": ("crc-tcp",)}, UsageError, "Did you mean 'crc-tpc'"),
+        ({"prior": 1.0}, UsageError, "prior=1.0"),
         ({"layer": "7"}, UsageError, "no layer '7'"),
         ({"layers": "0-1", "layer": "2"}, UsageError, "none of the layers"),
         ({"templates": "plane"}, UsageError, "Did you mean 'plain'"),
@@ -194,11 +169,6 @@ def test_a_task_without_choices_is_refused(tmp_path, release, monkeypatch, task,
     monkeypatch.setenv("GNOMON_DATA", str(release("mmlu").parent))
     with pytest.raises(UsageError, match=words):
         gnomon.probe(task, "mock/oracle", runs_dir=tmp_path)
-
-
-def test_states_that_are_no_states_leave_the_run_incomplete_or_refused(tmp_path):
-    with pytest.raises(GnomonError, match=r"no pair|none of"):
-        probed(tmp_path, "mock/garbage")
 
 
 def test_a_store_of_another_model_is_refused(tmp_path):

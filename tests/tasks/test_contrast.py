@@ -76,6 +76,14 @@ def test_a_prompt_that_lists_all_choices_whatever_comes_keeps_the_two_continuati
         assert pair.answers == tuple(WORDS[option] for option in pair.options)
 
 
+def test_a_prompt_that_names_four_choices_is_asked_whole():
+    letters = worded("{text}\nA: {choice1}\nB: {choice2}\nC: {choice3}\nD: {choice4}\nAnswer:", ("A", "B", "C", "D"))
+    for one in MANY[:50]:
+        pair = contrast_pair(one, "letters", letters)
+        assert pair.answers == tuple("ABCD"[option] for option in pair.options)
+        assert "C: blue\nD: grey" in pair.question
+
+
 def test_the_draw_depends_on_the_item_alone():
     again = [contrast_pair(dataclasses.replace(one, fields={"text": "other"}), "x", NAMED).options for one in MANY[:99]]
     assert again == [contrast_pair(one, "named", NAMED).options for one in MANY[:99]]
@@ -100,7 +108,11 @@ def test_tasks_without_choices_are_refused_by_name():
     seed=st.integers(0, 9),
 )
 def test_halves_share_no_group_and_lose_no_item(sizes, fraction, seed):
-    items = [item(f"{g}-{k}", group=f"g{g}") for g, size in enumerate(sizes) for k in range(size)]
+    items = [  # the rows of a group stand in several subsets and splits
+        dataclasses.replace(item(f"{g}-{k}", group=f"g{g}"), subset=f"s{k % 3}", split=f"part {k % 2}")
+        for g, size in enumerate(sizes)
+        for k in range(size)
+    ]
     learn, test = split_by_group(items, fraction, seed)
     assert sorted(one.id for one in [*learn, *test]) == sorted(one.id for one in items)
     assert not {one.group for one in learn} & {one.group for one in test}
@@ -109,10 +121,42 @@ def test_halves_share_no_group_and_lose_no_item(sizes, fraction, seed):
     assert split_by_group(items[::-1], fraction, seed)[0] == learn[::-1]
 
 
-def test_groups_of_the_same_name_in_other_subsets_are_other_groups():
-    items = [dataclasses.replace(item(n, group="same"), subset=f"s{n}") for n in range(20)]
-    learn, test = split_by_group(items, 0.5)
-    assert (len(learn), len(test)) == (10, 10)
+def parted(items):
+    """Groups that stand on both sides of a split, and all that stand in several subsets."""
+    learn, test = split_by_group(items, 0.6)
+    homes = collections.defaultdict(set)
+    for one in items:
+        homes[one.group].add(one.subset)
+    return {one.group for one in learn} & {one.group for one in test}, [name for name in homes if len(homes[name]) > 1]
+
+
+@pytest.mark.parametrize("subsets", [None, "capitals-questions,capitals-statements"])
+def test_a_fact_is_never_asked_on_both_sides(subsets):
+    items = load_task("facts", {"subsets": subsets} if subsets else {}).items()
+    both, shared = parted(balanced_sample(items, 1000))
+    assert not both
+    assert shared
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("subsets", ["cities,neg_cities", "larger_than,smaller_than"])
+def test_statements_on_one_subject_are_on_one_side(subsets, release, monkeypatch):
+    monkeypatch.setenv("GNOMON_DATA", str(release("mmlu").parent))
+    both, shared = parted(balanced_sample(load_task("true_false", {"subsets": subsets}).items(), 1000))
+    assert not both
+    assert shared
+
+
+@pytest.mark.parametrize("name", ["mmlu", "ethics"])
+def test_rows_of_the_same_number_in_other_subsets_are_no_group(name, small_release):
+    """Where a group is but a row's number, its name holds the subset and the split."""
+    args = {"data": str(small_release(name)), "counts": "any"}
+    items = load_task(name, {**args, "subsets": "anatomy,virology"} if name == "mmlu" else args).items()
+    homes = collections.defaultdict(set)
+    for one in items:
+        homes[one.group].add((one.subset, one.split))
+    assert len({one.subset for one in items}) > 1
+    assert all(len(where) == 1 for where in homes.values())
 
 
 @settings(max_examples=60, deadline=None)
@@ -124,11 +168,10 @@ def test_samples_are_balanced_and_part_of_larger_ones(labels, n, seed):
     assert len({one.id for one in small}) == len(small)
     assert {one.id for one in small} <= {one.id for one in large}
     count = collections.Counter(one.answer for one in small)
-    if n < len(items):
-        least = min(labels.count(0), labels.count(1))
-        assert abs(count[0] - count[1]) <= 1 or least == 0
-    else:
-        assert small == items
+    least = min(labels.count(0), labels.count(1))
+    if least:
+        assert count[1] - count[0] == (n % 2 if n < 2 * least else 0)
+        assert len(small) == min(n, 2 * least)
 
 
 @pytest.mark.parametrize("name", [name for name in registry.names() if task_named(name).kind == "choice"])

@@ -16,13 +16,12 @@ from gnomon.errors import NotIdentifiedError, UsageError
 from gnomon.knowledge._probe import Floats, Pairs, Probe
 from gnomon.stats import stream
 
-__all__ = ["CCS", "probe"]
+__all__ = ["CCS", "half_apart", "probe", "starts"]
 
 _CHUNK = 1 << 25
 """Bytes of states in one batch: more no longer stay near the processor from one epoch to the next."""
 _ALIGNED = 16
 """Rows of states are filled up with zeros to a multiple of so many numbers."""
-"""Bytes of states that are fitted in one batch at most."""
 
 
 class CCS(Probe):
@@ -127,10 +126,7 @@ class CCS(Probe):
         return np.asarray(Z @ self.theta_[:-1] + self.theta_[-1], dtype=np.float64)
 
     def _decide(self, Z: Floats) -> Floats:
-        plus, minus = self.side_logits(Z).T
-        high, low = np.maximum(plus, minus), np.minimum(plus, minus)
-        half = expit(high) * expit(-low) * -np.expm1(low - high) / 2  # (sigmoid(high) - sigmoid(low)) / 2, never 0 - 0
-        return np.asarray(np.where(plus >= minus, half, -half), dtype=np.float64)
+        return half_apart(*self.side_logits(Z).T)
 
     def _probability(self, Z: Floats) -> Floats:
         return 0.5 + self._decide(Z)
@@ -193,6 +189,13 @@ class CCS(Probe):
             )
         self.best_ = int(np.nanargmin(np.where(np.isfinite(total), total, np.nan)))
         self.loss_ = float(total[self.best_])
+
+
+def half_apart(plus: Floats, minus: Floats) -> Floats:
+    """p~ - 1/2 = (sigmoid(plus) - sigmoid(minus)) / 2 of the logits of both sides, never 0 - 0."""
+    high, low = np.maximum(plus, minus), np.minimum(plus, minus)
+    half = expit(high) * expit(-low) * -np.expm1(low - high) / 2
+    return np.asarray(np.where(plus >= minus, half, -half), dtype=np.float64)
 
 
 def starts(seed: int, restarts: int, size: int) -> NDArray[np.float64]:

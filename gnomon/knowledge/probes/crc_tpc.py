@@ -56,5 +56,9 @@ class CRCTPC(LinearProbe):
         self.degenerate_ = self.gap_ > 1 - 1e-6
         self._set(oriented(top), Z)
 
+    def remark(self) -> str:
+        found = f"second eigenvalue over the first: {self.gap_:.2f}"
+        return f"{found}; they are equal, so the direction is not determined" if self.degenerate_ else found
+
 
 probe = CRCTPC

@@ -23,7 +23,8 @@ class LDA(LinearProbe):
 
     Notes
     -----
-    The decision is the log-odds of the Gaussian model with equal class weights, so p~ is a probability.
+    The decision is the log-odds of the Gaussian model with equal class weights, so p~ is a probability. Where classes
+    have no spread (one pair each), S is the identity, at the scale of the difference of means.
 
     Examples
     --------
@@ -49,9 +50,12 @@ class LDA(LinearProbe):
         means = [np.average(differences[pairs.y == k], axis=0, weights=pairs.weight[pairs.y == k]) for k in (0, 1)]
         rest = differences - np.stack(means)[pairs.y]
         _, S = moments(rest, pairs.weight)
-        shrink = ledoit_wolf_shrinkage(rest, assume_centered=True) if self.shrinkage is None else self.shrinkage
         size = float(np.trace(S)) / len(S)
-        S = (1 - shrink) * S + (shrink * size + 1e-12 * max(size, 1e-300)) * np.eye(len(S))
+        if size > 1e-24 * float(np.square(differences).mean()):
+            shrink = ledoit_wolf_shrinkage(rest, assume_centered=True) if self.shrinkage is None else self.shrinkage
+            S = (1 - shrink) * S + (shrink + 1e-12) * size * np.eye(len(S))
+        else:  # one pair a class, say: nothing is known of S but that it is small
+            S = np.eye(len(S)) * max(float(np.square(means[1] - means[0]).mean()), 1e-300)
         theta = np.linalg.lstsq(S, means[1] - means[0], rcond=None)[0]
         self._set(theta, Z, bias=-float(theta @ (means[0] + means[1])) / 2, scale=1.0)
 
