@@ -7,7 +7,12 @@ from gnomon.streaming._core import Memory
 from gnomon.streaming._errors import InputError, SketchFileError
 from gnomon.streaming._fit import FitResult, ObjectiveValue
 from gnomon.streaming.hinge_sketch import HingeSketch, largest_norm, size_for_bytes, size_for_error
+from gnomon.streaming.peers import RiverSVM, SklearnSGD
+from gnomon.streaming.pegasos import Pegasos, pegasos_sample_bound
+from gnomon.streaming.quantile import QuantileHinge
+from gnomon.streaming.reservoir import ReservoirSVM
 from gnomon.streaming.streaming_svm import StreamingSVM
+from gnomon.streaming.window import WindowSketch
 
 __all__ = [
     "FitResult",
@@ -15,9 +20,16 @@ __all__ = [
     "InputError",
     "Memory",
     "ObjectiveValue",
+    "Pegasos",
+    "QuantileHinge",
+    "ReservoirSVM",
+    "RiverSVM",
     "SketchFileError",
+    "SklearnSGD",
     "StreamingSVM",
+    "WindowSketch",
     "largest_norm",
+    "pegasos_sample_bound",
     "size_for_bytes",
     "size_for_error",
 ]
