@@ -64,6 +64,7 @@ def align(
 
     Examples
     --------
+    >>> import torch
     >>> net = nn.Sequential(nn.Conv2d(1, 4, 3, bias=False), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 2)).eval()
     >>> images = 3 + 2 * torch.randn(50, 1, 3, 3, generator=torch.Generator().manual_seed(0))
     >>> with torch.no_grad(), align(net, images, "whole") as aligned:
@@ -97,6 +98,7 @@ def align_and_evaluate(
     """Logits (n, classes) of `inputs` under a variant fitted to them; two forward passes at most, for all variants but
     those that iterate (`prior`, `sar`, `whole@passes=K`). Arguments as in `align`.
 
+    >>> import torch
     >>> net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
     >>> align_and_evaluate(net, torch.eye(3), "mix@N=16").shape
     torch.Size([3, 2])

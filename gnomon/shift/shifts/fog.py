@@ -15,7 +15,7 @@ LEVELS = {
 
 
 def shift(given: Pictures, generator: np.random.Generator, *, severity: int = 3) -> Pictures:
-    """(density, smoothness): the diamond-square cloud of each image, scaled so that the brightest pixel keeps its value."""
+    """(density, smoothness): a diamond-square cloud an image, scaled so that the brightest pixel keeps its value."""
     density, smooth = constants(LEVELS, given.side, severity)
     values = scaled(given)
     out = np.empty_like(values)

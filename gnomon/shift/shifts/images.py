@@ -23,10 +23,10 @@ def shift(given: Pictures, generator: np.random.Generator, *, path: str = "", se
         if classes and classes != given.classes:
             raise DataError(f"{place} has the classes {', '.join(classes[:5])}, and '{given.name}' others.")
         return dataclasses.replace(given, images=shifted, labels=labels)
-    return _array(place, given, severity)
+    return _array(place, given, severity, generator)
 
 
-def _array(path: Path, given: Pictures, severity: int) -> Pictures:
+def _array(path: Path, given: Pictures, severity: int, generator: np.random.Generator) -> Pictures:
     try:
         found = np.load(path, mmap_mode="r", allow_pickle=False)
         labels = np.load(path.with_name("labels.npy"), allow_pickle=False)

@@ -16,8 +16,8 @@ LEVELS = {
 
 def shift(given: Pictures, generator: np.random.Generator, *, severity: int = 3) -> Pictures:
     """One-sided Gaussian weights along a line of `radius` pixels, at an angle from -45 to 45 degrees an image."""
-    radius, sd = constants(LEVELS, given.side, severity)
-    radius, sd = max(1.0, radius * growth(given.side)), max(0.3, sd * growth(given.side))
+    length, width = constants(LEVELS, given.side, severity)
+    radius, sd = max(1.0, length * growth(given.side)), max(0.3, width * growth(given.side))
     angles = generator.uniform(-np.pi / 4, np.pi / 4, size=len(given.images))
     steps = np.arange(int(np.ceil(radius)) + 1)
     weights = np.exp(-(steps**2) / (2 * sd**2))

@@ -15,7 +15,8 @@ def shift(given: Pictures, generator: np.random.Generator, *, severity: int = 3,
     height, width = given.images.shape[1:3]
     factor = constants(LEVELS, given.side, severity)
     down = [grid(side, size or max(1, int(side * factor))) for side in (height, width)]
-    values = np.einsum("ah,nhwc,bw->nabc", down[0], scaled(given), down[1])
+    planes = scaled(given).transpose(0, 3, 1, 2)
+    values = (down[0] @ planes @ down[1].T).transpose(0, 2, 3, 1)
     places = [np.arange(side) * len(one) // side for side, one in zip((height, width), down, strict=True)]
     return shown(given, values[:, places[0]][:, :, places[1]])
 
