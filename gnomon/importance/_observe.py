@@ -7,7 +7,7 @@ Belongs here: hypotheses, seeds, chunks, what is asked only once. Does not belon
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from gnomon.importance._select import Floats, Mask
 from gnomon.importance._subject import Subject, as_subject
 from gnomon.stats import stream
 
-__all__ = ["Hypothesis", "Observed", "content_ids", "hypotheses", "observe", "observe_chunks"]
+__all__ = ["Hypothesis", "Observed", "content_ids", "hypotheses", "observe"]
 
 ROUND = 20
 """Draws a round where draws are adaptive."""
@@ -64,11 +64,11 @@ def content_ids(inputs: Sequence[Any]) -> list[str]:
 
 
 def hypotheses(
-    inputs: Sequence[Any], groups: Sequence[Group] | Callable[[Any], Sequence[Group]]
+    inputs: Sequence[Any], groups: Sequence[Group] | Callable[[Any], Sequence[Group]], ids: Sequence[str] = ()
 ) -> tuple[Hypothesis, ...]:
     """Every group of every input. `groups` are those of all inputs alike, or a function of an input."""
     found = []
-    for number, (x, name) in enumerate(zip(inputs, content_ids(inputs), strict=True)):
+    for number, (x, name) in enumerate(zip(inputs, ids or content_ids(inputs), strict=True)):
         for group in groups(x) if callable(groups) else groups:
             found.append(Hypothesis(number, group, f"{name}\0{group.key}"))
     if not found:
@@ -87,6 +87,7 @@ def observe(
     chunk: int = 4096,
     goes_on: Callable[[Floats, Floats], Mask] | None = None,
     first: int = 0,
+    ids: Sequence[str] = (),
 ) -> Observed:
     """Draw counterfactuals and ask for all outputs.
 
@@ -105,6 +106,8 @@ def observe(
         From Y (m,) and the draws so far to which hypotheses need more: draws then come in rounds (`IRT.open`).
     first : int
         Draws before the first round, where draws are adaptive.
+    ids : sequence of str, optional
+        Names of the inputs, by which draws are seeded; by default made of their content.
 
     Examples
     --------
@@ -115,13 +118,13 @@ def observe(
     ((6, 5), 33)
     """
     asked = as_subject(subject)
-    family = hypotheses(inputs, groups)
+    family = hypotheses(inputs, groups, ids)
     rounds = [draws] if goes_on is None else _rounds(draws, first)
     D = np.full((len(family), draws), np.nan)
     Y, chosen, calls = np.empty(len(inputs)), np.zeros(len(inputs), dtype=np.int64), 0
     parts = [np.arange(start, min(start + chunk, len(inputs))) for start in range(0, len(inputs), chunk)]
     for part in parts:
-        Y[part], chosen[part] = asked.choose([inputs[at] for at in part])
+        Y[part], chosen[part] = asked.choose([inputs[at] for at in part], part)
         calls += len(part)
     own = np.array([one.input for one in family])
     done = 0
@@ -138,16 +141,6 @@ def observe(
             calls += shown
         done += size
     return Observed(family, Outputs(Y[own], D, own, [one.key for one in family]), chosen, calls)
-
-
-def observe_chunks(family: Sequence[Hypothesis], draws: int, chunk: int) -> Iterator[range]:
-    """Hypotheses in parts of about `chunk` counterfactuals that do not cut an input in two."""
-    start = 0
-    for at in range(1, len(family) + 1):
-        whole = at == len(family) or family[at].input != family[at - 1].input
-        if whole and ((at - start) * draws >= chunk or at == len(family)):
-            yield range(start, at)
-            start = at
 
 
 def _rounds(draws: int, first: int) -> list[int]:
@@ -181,6 +174,7 @@ def _ask(
     places: dict[tuple[int, bytes], list[tuple[int, int]]] = {}
     batch: list[Any] = []
     classes: list[int] = []
+    owners: list[int] = []
     for at, rows in zip(filled, drawn_rows(sampler, blanks), strict=True):
         which = family[at].input
         same = _bytes(inputs[which])
@@ -192,9 +186,10 @@ def _ask(
             if not known:
                 batch.append(row)
                 classes.append(int(chosen[which]))
+                owners.append(which)
             known.append((at, k))
     if batch:
-        found = subject.read(batch, np.asarray(classes, dtype=np.int64))
+        found = subject.read(batch, np.asarray(classes, dtype=np.int64), np.asarray(owners, dtype=np.int64))
         for value, spots in zip(found, places.values(), strict=True):
             for at, k in spots:
                 D[at, k] = value

@@ -27,8 +27,10 @@ READOUTS = ("value", "log-odds", "difference")
 class Subject:
     """Something that is explained.
 
-    `values(batch)` gives (n,) for a subject with one output, else (n, classes). `readout` says how classes become one
-    number: "log-odds" where they are logits or log-probabilities, "difference" (from the largest other) else.
+    `values(batch, which)` gives (n,) for a subject with one output, else (n, classes); `which` (n,) is the number of
+    the input that each element of the batch is, or is a counterfactual of (most subjects have no use for it). `readout`
+    says how classes become one number: "log-odds" where they are logits or log-probabilities, "difference" (from the
+    largest other) else.
     """
 
     name: str = "subject"
@@ -38,7 +40,7 @@ class Subject:
     """Decimals that are kept: sums in another order differ beyond them, and equal outputs must tie."""
 
     @abstractmethod
-    def values(self, batch: Sequence[Any]) -> NDArray[Any]:
+    def values(self, batch: Sequence[Any], which: NDArray[np.int64]) -> NDArray[Any]:
         """Outputs of a batch of inputs."""
 
     def describe(self) -> dict[str, str]:
@@ -49,22 +51,22 @@ class Subject:
         """A hash of all that can change an output; empty where there is none."""
         return ""
 
-    def choose(self, batch: Sequence[Any]) -> tuple[Floats, NDArray[np.int64]]:
+    def choose(self, batch: Sequence[Any], which: NDArray[np.int64] | None = None) -> tuple[Floats, NDArray[np.int64]]:
         """f on original inputs, and the class of each that is read from now on (0 where there is one output)."""
-        given = self._checked(batch)
+        given = self._checked(batch, np.arange(len(batch)) if which is None else which)
         if given.ndim == 1:
             return np.round(given, self.digits), np.zeros(len(given), dtype=np.int64)
         safe = np.where(np.isfinite(given), given, -np.inf)
         chosen = safe.argmax(axis=1).astype(np.int64)
         return self._read(given, chosen), chosen
 
-    def read(self, batch: Sequence[Any], chosen: NDArray[np.int64]) -> Floats:
+    def read(self, batch: Sequence[Any], chosen: NDArray[np.int64], which: NDArray[np.int64]) -> Floats:
         """f on counterfactuals, of the class that was chosen on the original."""
-        given = self._checked(batch)
+        given = self._checked(batch, which)
         return np.round(given, self.digits) if given.ndim == 1 else self._read(given, chosen)
 
-    def _checked(self, batch: Sequence[Any]) -> Floats:
-        given = np.asarray(self.values(batch), dtype=np.float64)
+    def _checked(self, batch: Sequence[Any], which: NDArray[np.int64]) -> Floats:
+        given = np.asarray(self.values(batch, which), dtype=np.float64)
         if given.ndim == 2 and given.shape[1] == 1:
             given = given[:, 0]
         if given.ndim not in (1, 2) or len(given) != len(batch):
@@ -111,7 +113,7 @@ class Called(Subject):
         self.function, self.readout = function, readout
         self.name = name or str(getattr(function, "__name__", type(function).__name__))
 
-    def values(self, batch: Sequence[Any]) -> NDArray[Any]:
+    def values(self, batch: Sequence[Any], which: NDArray[np.int64]) -> NDArray[Any]:
         return np.asarray(self.function(_stacked(batch)))
 
 
@@ -136,7 +138,7 @@ class Estimator(Subject):
         self.classes = [str(one) for one in classes] if classes is not None else ()
         self.readout = "difference" if classes is not None else "value"
 
-    def values(self, batch: Sequence[Any]) -> NDArray[Any]:
+    def values(self, batch: Sequence[Any], which: NDArray[np.int64]) -> NDArray[Any]:
         found = np.asarray(self._call(_stacked(batch)), dtype=np.float64)
         if found.ndim == 1 and len(self.classes) == 2:  # a margin above 0 speaks for the second class
             return np.stack([-found / 2, found / 2], axis=1)

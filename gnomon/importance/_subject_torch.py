@@ -57,7 +57,7 @@ class Vision(Subject):
         self.module, self.prepare, self.classes, self.batch = module.eval(), prepare, tuple(classes), batch
         self.name = name or type(module).__name__
 
-    def values(self, batch: Sequence[Any]) -> NDArray[Any]:
+    def values(self, batch: Sequence[Any], which: NDArray[np.int64]) -> NDArray[Any]:
         import torch
 
         images = np.asarray(batch)

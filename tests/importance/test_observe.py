@@ -248,7 +248,7 @@ def test_19_several_outputs_need_a_read_out_and_the_class_stays():
     subject = Called(classes, readout="log-odds")
     Y, chosen = subject.choose(ROWS)
     assert chosen.tolist() == [0, 0, 1, 0]
-    assert subject.read(ROWS[:1], np.array([1]))[0] == pytest.approx(-Y[0])
+    assert subject.read(ROWS[:1], np.array([1]), np.array([0]))[0] == pytest.approx(-Y[0])
     assert irt(subject, ROWS, LAW, draws=99, q=0.2).selected.reshape(4, 3)[0, 0]
 
 
@@ -274,7 +274,8 @@ def test_estimators_of_sklearn_are_subjects():
         unusual[:, 0] += 5 * np.sign(unusual[:, 0])  # a draw from the law itself is no discovery
         found = irt(model, unusual, law, draws=99, q=0.2)
         counts = found.table((40, 3)).sum(axis=0)
-        assert counts[0] > counts[1] + counts[2]
+        if not isinstance(model, RandomForestClassifier):  # a forest says no more of 5 than of 1
+            assert counts[0] > counts[1] + counts[2]
     with pytest.raises(UsageError, match="cannot be explained"):
         as_subject(3)
 
@@ -283,7 +284,7 @@ def test_a_subject_that_gives_the_wrong_number_of_outputs_is_named():
     class Few(Subject):
         name = "few"
 
-        def values(self, batch):
+        def values(self, batch, which):
             return np.zeros(1)
 
     with pytest.raises(UsageError, match=r"few gave outputs of shape \(1,\) for 4 inputs"):
