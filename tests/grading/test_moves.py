@@ -66,9 +66,9 @@ def test_san_is_read_as_a_word_of_its_own(text, found):
 
 
 def test_the_opponent_moves_first_and_the_other_side_is_to_solve():
-    puzzle = pose("6k1/5ppp/8/8/8/8/r4PPP/1R4K1 b - - 0 1", "a2a1", "b1b8")
+    puzzle = pose("6k1/5ppp/8/8/8/8/r4PPP/1R4K1 b - - 0 1", "a2a1", "b1a1")
     assert (puzzle.fen, puzzle.side) == ("6k1/5ppp/8/8/8/8/5PPP/rR4K1 w - - 1 2", "White")
-    assert (puzzle.last, puzzle.last_san, puzzle.best) == ("a2a1", "Ra1", "b1b8")
+    assert (puzzle.last, puzzle.last_san, puzzle.best) == ("a2a1", "Ra1", "b1a1")
 
 
 @pytest.mark.parametrize(

@@ -33,9 +33,9 @@ def ethics(small_release):
         (
             "mmul",
             {},
-            r"no task is named 'mmul'\. Did you mean 'mmlu'\? Known: ag_news, apps, boolq",
+            r"no task is named 'mmul'\. Did you mean 'mmlu'\? Known: ag_news, anli, apps, boolq",
         ),
-        ("zzz", {}, r"no task is named 'zzz'\. Known: ag_news, apps, boolq"),
+        ("zzz", {}, r"no task is named 'zzz'\. Known: ag_news, anli, apps, boolq"),
         ("_task", {}, "no task is named '_task'"),
         (
             "mmlu",
