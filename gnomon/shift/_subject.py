@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from gnomon.errors import DataError, ModelError
 from gnomon.registry import Registry, unknown
-from gnomon.shift._pictures import Bytes, Pictures, resized, to_bytes
+from gnomon.shift._pictures import Bytes, Labels, Pictures, resized, to_bytes
 
 __all__ = ["Subject", "load_network", "load_weights", "registry"]
 
@@ -41,6 +41,8 @@ class Subject:
         Training augmentation: left-right flips, random crops after `pad` black pixels on each side. Stored statistics
         are of such images.
     classes : int
+    learned : pair of arrays, optional
+        Training images and labels that it brings along.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Subject:
     flip: bool = False
     pad: int = 0
     notes: list[str] = field(default_factory=list)
+    learned: tuple[Bytes, Labels | None] | None = None
     _fingerprint: str = ""
 
     def inputs(self, images: Bytes) -> Tensor:

@@ -58,6 +58,7 @@ def load(member: str, pictures: Pictures, arguments: dict[str, str]) -> Subject:
         tuple(round(float(one), 6) for one in mean),
         tuple(round(float(one), 6) for one in std),
         pad=max(1, side // 8),
+        learned=(images, labels),
     )
     key = hashlib.sha256(images.tobytes() + labels.tobytes() + f"{_RECIPE}{epochs} {seed}".encode()).hexdigest()[:16]
     path = cache_folder() / "networks" / f"small-{learned.name}-{key}.safetensors"
