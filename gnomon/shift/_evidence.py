@@ -13,6 +13,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
+from gnomon.shift._layers import Layer
 from gnomon.shift._method import method_named
 from gnomon.shift._moments import Tally
 from gnomon.shift._target import Target
@@ -77,13 +78,7 @@ def gather(target: Target) -> Evidence:
         looked["early"] = method_named("early")(target).evaluated(target)
     source = target.source.tallies if target.source else None
     layers = [
-        _layer(
-            layer.name,
-            own.tallies[layer.name],
-            source[layer.name] if source else None,
-            (layer.mean, layer.variance),
-            target,
-        )
+        _layer(layer, own.tallies[layer.name], source[layer.name] if source else None, target)
         for layer in target.layers.aligned
     ]
     classes = own.logits.shape[1]
@@ -104,20 +99,24 @@ def gather(target: Target) -> Evidence:
     )
 
 
-def _layer(name: str, seen: Tally, source: Tally | None, stored: tuple[Tensor, Tensor], target: Target) -> LayerShift:
-    """`stored` stands in where there is no source sample; training images were augmented, so it says less."""
-    mean, variance = (source.mean, source.variance) if source else stored
+def _layer(layer: Layer, seen: Tally, source: Tally | None, target: Target) -> LayerShift:
+    """Stored moments stand in where there is no source sample; training images were augmented, so they say less."""
+    mean, variance = (source.mean, source.variance) if source else (layer.mean, layer.variance)
     scale = variance.clamp_min(1e-10).sqrt()
     error = seen.error.square() + (source.error.square() if source else 0)
     places = None
     if source and source.places is not None and seen.places is not None and source.places.shape == seen.places.shape:
-        gap = (seen.places / seen.images - source.places / source.images) / scale.view(
-            -1, *[1] * (seen.places.dim() - 1)
-        )
-        places = _rms(gap.flatten(1).std(1, correction=0)) if gap[0].numel() > 1 else None
+        maps = [
+            (sums / many).flatten(1) / scale[:, None]
+            for sums, many in (
+                (source.places, source.images),
+                (seen.places, seen.images),
+            )
+        ]
+        places = _rms(_unfitted(*maps)) if maps[0].shape[1] > 2 else None
     logs = torch.log(seen.variance.clamp_min(1e-10) / variance.clamp_min(1e-10))
     return LayerShift(
-        name=name,
+        name=layer.name,
         channels=len(mean),
         mean=_rms((seen.mean - mean) / scale),
         mean_floor=_rms(torch.nan_to_num(error, posinf=0.0).sqrt() / scale),

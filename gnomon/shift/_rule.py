@@ -83,9 +83,7 @@ def decide(seen: Evidence) -> Choice:
     narrow = min(one.values / one.channels for one in seen.layers)
     uneven = None if places is None else places > BARS["places"]
     reasons = [
-        Reason(
-            "unevenness over the image", places, BARS["places"], None if places is None else places > BARS["places"]
-        ),
+        Reason("unevenness over the image", places, BARS["places"], uneven),
         Reason("skew of predictions", skew, skew_bar, skew > skew_bar),
         Reason("largest shift of a middle layer", peak, BARS["small"], peak > BARS["small"]),
         Reason("largest shift of a middle layer, to align wholly", peak, BARS["large"], peak > BARS["large"]),

@@ -214,7 +214,8 @@ def _detail(cells: Cells) -> Iterator[Block]:
         ],
         rows=rows,
         caption="Accuracy with Wilson's interval; RMS calibration error over bins of about 100 images, with a "
-        "bootstrap interval; the difference from the source is paired (Agresti and Min), p is McNemar's exact and not adjusted.",
+        "bootstrap interval; the difference from the source is paired (Agresti and Min); p is McNemar's exact, and not "
+        "adjusted.",
     )
 
 
