@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from gnomon.errors import UsageError
 from gnomon.registry import Registry, did_you_mean
-from gnomon.shift._policy import Policy
+from gnomon.shift._policy import Mix, Policy
 from gnomon.shift._target import Target
 
 if TYPE_CHECKING:
@@ -113,13 +113,25 @@ def _value(name: str, key: str, value: str, default: Any) -> Any:
     return number
 
 
+def _that_matter(target: Target, kept: frozenset[str]) -> frozenset[str]:
+    """Kept layers before the last aligned one. Those behind it change nothing that is gathered, so that leaving out the
+    last layers needs no pass of its own."""
+    names = [layer.name for layer in target.layers.aligned]
+    last = max((place for place, name in enumerate(names) if name not in kept), default=-1)
+    return frozenset(names[:last]) & kept
+
+
 def over(target: Target, policy: Policy, where: str, facts: dict[str, float] | None = None) -> Fit:
     """A rule on every batch by itself ("batch"), or on the moments of the whole set ("set").
 
     For the set, one pass gathers moments while every batch is aligned by its own, and the moments pooled over batches
     then stand. Moments of later layers were therefore seen behind the batches' statistics and not behind the pooled
-    ones; the difference vanishes with the size of a batch, and is nil where the set is one batch.
+    ones; the difference vanishes with the size of a batch, and is nil where the set is one batch. Pseudo-counts are
+    mixed into moments that were seen under the batches' own statistics, one pass for all N.
     """
+    if where == "set" and isinstance(policy, Mix):
+        seen = target.observed(_that_matter(target, policy.kept))
+        return Fit(policy.settled(target.layers.aligned, seen.tallies), None, facts or {})
     seen = target.batches(policy)
     if where == "batch":
         return Fit(policy, seen.logits, facts or {})

@@ -176,7 +176,7 @@ def _work(run: Run, study: Study, progress: Progress) -> None:
     total = len(study.shifts) * len(study.variants)
     for place, name in enumerate(study.shifts):
         progress("adapting", place * len(study.variants), total)
-        missing = [one for one in [*study.variants, EVIDENCE] if not _known(run, journal, name, one)]
+        missing = [one for one in [EVIDENCE, *study.variants] if not _known(run, journal, name, one)]
         if missing:
             _cell(run, journal, bench, name, missing)
     run.log(f"{bench.passes:.0f} forward passes over sets of up to {len(study.pictures.images):,} images")

@@ -242,6 +242,12 @@ class Target:
         """The network as it is, with moments and their spread over images and positions."""
         return self.plain(Source(), gather=True)
 
+    @property
+    def unaligned(self) -> Tensor:
+        """The network's own logits, from a pass that gathered moments where there was one."""
+        kept = self._kept.get((Source(), "gathered"))
+        return kept.logits if kept is not None else self.plain(Source()).logits
+
     def observed(self, kept: frozenset[str] = frozenset(), *, augmented: bool = False) -> Pass:
         """A pass under the batches' own statistics: prediction-time BatchNorm, and the set's moments by the way."""
         return self.batches(Mix(0.0, kept), augmented=augmented)

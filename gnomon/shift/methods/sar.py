@@ -17,7 +17,7 @@ def method(target: Target, *, lr: float = 0.00025, rho: float = 0.05, margin: fl
     """Entropy of inputs below margin x ln(classes), sharpness-aware SGD on scales and offsets, reset on collapse."""
     with tuning(target) as tuned:
         if not tuned.parameters:
-            return Fit(Mix(), target.own.logits)
+            return Fit(Mix(), target.unaligned)
         state = _Sar(target, tuned, lr, rho, margin, reset)
         logits = tuned.over_batches(state.learn)
         return Fit(Mix(), logits, {"resets": float(state.resets)})

@@ -9,4 +9,4 @@ from gnomon.shift._target import Target
 
 def method(target: Target) -> Fit:
     """Stored statistics: no alignment."""
-    return Fit(Source(), target.own.logits)
+    return Fit(Source(), target.unaligned)

@@ -16,7 +16,7 @@ def method(target: Target, *, lr: float = 0.001, steps: int = 1) -> Fit:
     """Entropy minimised over scales and offsets with batch statistics: Adam, one pass, predictions before each step."""
     with tuning(target) as tuned:
         if not tuned.parameters:
-            return Fit(Mix(), target.own.logits)
+            return Fit(Mix(), target.unaligned)
         adam = torch.optim.Adam(tuned.parameters, lr=lr, betas=(0.9, 0.999))
 
         def learn(batch: Tensor) -> Tensor:
