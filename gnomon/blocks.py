@@ -25,6 +25,8 @@ __all__ = [
     "Marked",
     "Matrix",
     "Note",
+    "Picture",
+    "PictureRegion",
     "Points",
     "Sample",
     "Samples",
@@ -442,12 +444,44 @@ class Marked(_Frozen):
     text: str
     marks: list[Mark]
     caption: str = ""
+    legend: dict[str, str] = {}
+    """What a kind is called here, such as `{"found": "discovered"}`; marks then show their labels on hover alone."""
 
     @model_validator(mode="after")
     def _inside(self) -> Marked:
         for mark in self.marks:
             if not mark.start < mark.end <= len(self.text):
                 raise ValueError(f"{self.title}: mark {mark.start} to {mark.end} of {len(self.text)} characters")
+        return self
+
+
+class PictureRegion(_Frozen):
+    """Pixels of a `Picture`, as horizontal runs (row, first column, columns); its label is shown on hover."""
+
+    label: str
+    runs: list[tuple[int, int, int]]
+    selected: bool
+
+
+class Picture(_Frozen):
+    """A small image with regions over it; `pixels` are the bytes of its red, green and blue, row by row, in hex.
+
+    >>> Picture(title="one red pixel", width=1, height=1, pixels="ff0000", regions=[]).height
+    1
+    """
+
+    kind: Literal["picture"] = "picture"
+    title: str
+    width: int = Field(gt=0, le=256)
+    height: int = Field(gt=0, le=256)
+    pixels: str = Field(pattern="^[0-9a-f]*$")
+    regions: list[PictureRegion]
+    caption: str = ""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Picture:
+        if len(self.pixels) != 6 * self.width * self.height:
+            raise ValueError(f"{self.title}: {len(self.pixels)} hex digits for {self.width} by {self.height} pixels")
         return self
 
 
@@ -459,7 +493,8 @@ class Note(_Frozen):
     text: str
 
 
+_Numbers = Estimate | Table | Matrix | Curve | Scatter | Comparison | Selection | Verdict
 Block = Annotated[
-    Estimate | Table | Matrix | Curve | Scatter | Comparison | Selection | Verdict | Samples | Marked | Text | Note,
+    _Numbers | Samples | Marked | Picture | Text | Note,
     Field(discriminator="kind"),
 ]

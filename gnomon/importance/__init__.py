@@ -29,6 +29,7 @@ _HOMES = {
     "Outputs": "_outputs",
     "SharedInputError": "_outputs",
     "Explained": "_explained",
+    "explain": "_study",
     "irt": "_explained",
     "osft": "_explained",
     "Observed": "_observe",

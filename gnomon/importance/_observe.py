@@ -88,6 +88,7 @@ def observe(
     goes_on: Callable[[Floats, Floats], Mask] | None = None,
     first: int = 0,
     ids: Sequence[str] = (),
+    numbers: Sequence[int] = (),
 ) -> Observed:
     """Draw counterfactuals and ask for all outputs.
 
@@ -108,6 +109,8 @@ def observe(
         Draws before the first round, where draws are adaptive.
     ids : sequence of str, optional
         Names of the inputs, by which draws are seeded; by default made of their content.
+    numbers : sequence of int, optional
+        What the subject is told of which input is meant; by default the place in `inputs`.
 
     Examples
     --------
@@ -119,12 +122,13 @@ def observe(
     """
     asked = as_subject(subject)
     family = hypotheses(inputs, groups, ids)
+    told = np.asarray(numbers if len(numbers) else range(len(inputs)), dtype=np.int64)
     rounds = [draws] if goes_on is None else _rounds(draws, first)
     D = np.full((len(family), draws), np.nan)
     Y, chosen, calls = np.empty(len(inputs)), np.zeros(len(inputs), dtype=np.int64), 0
     parts = [np.arange(start, min(start + chunk, len(inputs))) for start in range(0, len(inputs), chunk)]
     for part in parts:
-        Y[part], chosen[part] = asked.choose([inputs[at] for at in part], part)
+        Y[part], chosen[part] = asked.choose([inputs[at] for at in part], told[part])
         calls += len(part)
     own = np.array([one.input for one in family])
     done = 0
@@ -136,7 +140,7 @@ def observe(
         for start in range(0, len(open_), step):
             these = open_[start : start + step]
             D[these, done : done + size], shown = _ask(
-                asked, sampler, inputs, [family[at] for at in these], size, number, seed, Y, chosen
+                asked, sampler, inputs, [family[at] for at in these], size, number, seed, Y, chosen, told
             )
             calls += shown
         done += size
@@ -160,6 +164,7 @@ def _ask(
     seed: int,
     Y: Floats,
     chosen: NDArray[np.int64],
+    told: NDArray[np.int64],
 ) -> tuple[Floats, int]:
     """Outputs (len(family), n) of one round, and how many inputs the subject was shown.
 
@@ -186,7 +191,7 @@ def _ask(
             if not known:
                 batch.append(row)
                 classes.append(int(chosen[which]))
-                owners.append(which)
+                owners.append(int(told[which]))
             known.append((at, k))
     if batch:
         found = subject.read(batch, np.asarray(classes, dtype=np.int64), np.asarray(owners, dtype=np.int64))

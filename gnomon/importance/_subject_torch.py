@@ -70,7 +70,7 @@ class Vision(Subject):
         found = []
         with torch.inference_mode():
             for start in range(0, len(images), self.batch):
-                part = torch.from_numpy(np.ascontiguousarray(images[start : start + self.batch])).to(device)
+                part = torch.from_numpy(np.array(images[start : start + self.batch])).to(device)
                 tensor = part.permute(0, 3, 1, 2).float()
                 if not torch.is_floating_point(part) and self.prepare is None:
                     tensor = tensor / 255

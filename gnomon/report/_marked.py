@@ -61,6 +61,8 @@ class MarkedView:
     """Kinds in their fixed order, each with its number of marks."""
     mixed: bool
     """Whether marks of different kinds overlap."""
+    legend: tuple[tuple[str, str, int], ...] = ()
+    """Kind, what it is called here and how many there are, for blocks that name their kinds."""
 
 
 def marked_lead(block: Marked) -> str:
@@ -70,6 +72,8 @@ def marked_lead(block: Marked) -> str:
     '12 characters, 1 mark: 1 gold, 0 found, 0 both.'
     """
     count = len(block.marks)
+    if block.legend:
+        return f"{count:,} {' and '.join(block.legend.values())}."
     kinds = ", ".join(f"{sum(mark.kind == kind for mark in block.marks):,} {kind}" for kind in KINDS)
     said = f"{len(block.text):,} characters, {count:,} mark{'' if count == 1 else 's'}"
     said += f": {kinds}." if count else "."
@@ -113,6 +117,10 @@ def marked_view(block: Marked, id: str) -> MarkedView:
         segments=segments,
         mixed=any(" " in one.kinds for one in segments),
         counts=[(kind, sum(mark.kind == kind for mark in block.marks)) for kind in KINDS],
+        legend=tuple(
+            (kind, cut(name, _LABEL), sum(mark.kind == kind for mark in block.marks))
+            for kind, name in block.legend.items()
+        ),
     )
 
 

@@ -20,6 +20,7 @@ from gnomon.blocks import (
     Marked,
     Matrix,
     Note,
+    Picture,
     Samples,
     Scatter,
     Selection,
@@ -31,6 +32,7 @@ from gnomon.report._figures import page_spec
 from gnomon.report._format import DASH, ColumnFormat, format_cell, format_interval
 from gnomon.report._marked import MarkedView, marked_lead, marked_view
 from gnomon.report._matrix import MatrixView, matrix_view
+from gnomon.report._picture import PictureView, picture_view
 from gnomon.report._samples import samples_data
 from gnomon.report._text import cut
 from gnomon.report._verdict import VerdictView, verdict_view
@@ -91,6 +93,7 @@ class Part:
     """Whether a table behind a chart, a marked text, or the conditions of a verdict start closed."""
     matrix: MatrixView | None = None
     marked: MarkedView | None = None
+    picture: PictureView | None = None
     verdict: VerdictView | None = None
 
 
@@ -210,6 +213,9 @@ def _part(block: Block, id: str, assets: Assets) -> Part:
         return Part("matrix", id, title=title, caption=caption, matrix=matrix_view(block))
     if isinstance(block, Marked):
         return _marked(block, id, assets)
+    if isinstance(block, Picture):
+        title, caption = cut(block.title, _TITLE), cut(block.caption, _SENTENCE)
+        return Part("picture", id, title=title, caption=caption, picture=picture_view(block))
     if isinstance(block, Text):
         text = cut(block.text, _TEXT, rest="result.json")
         return Part("text", id, title=cut(block.title, _TITLE), caption=cut(block.caption, _SENTENCE), text=text)
@@ -418,5 +424,5 @@ def _marked(block: Marked, id: str, assets: Assets) -> Part:
         lead=marked_lead(block),
         caption=cut(block.caption, _SENTENCE),
         marked=marked_view(block, id),
-        folded=assets.marked > 1,
+        folded=assets.marked > 1 and not block.legend,
     )

@@ -43,7 +43,7 @@ class NGram(Sampler):
     >>> law = NGram(least=1).fit(["a fine film .", "a fine story .", "a bad film ."] * 5)
     >>> text = "a good film ."
     >>> sorted(set(law.sample(text, words(text)[1], 200, np.random.default_rng(0))))[:2]
-    ['a a film .', 'a bad film .']
+    ['a bad film .', 'a fine film .']
     """
 
     kind: ClassVar[str] = "text"
