@@ -372,7 +372,7 @@ def test_passes_are_shared_between_variants(net, images):
     target = target_of(net, images, batch_size=30)
     for variant in ("source", "batch", "whole", "ema"):
         method_named(variant)(target).evaluated(target)
-    assert target.passes == 4  # own, observed; two evaluations
+    assert target.passes == 4  # as it is, observed; two evaluations
 
 
 # 15 ------------------------------------------------------------------------------------------------------------------

@@ -48,7 +48,8 @@ def load(member: str, pictures: Pictures, arguments: dict[str, str]) -> Subject:
     side, channels = images.shape[1], images.shape[3]
     scaled = images.reshape(-1, channels) / 255
     mean, std = scaled.mean(0), np.maximum(scaled.std(0), 1e-3)
-    module = Small(channels, len(learned.classes))
+    with torch.random.fork_rng(devices=[]):  # layers draw their first weights, which are drawn again below
+        module = Small(channels, len(learned.classes))
     subject = Subject(
         f"small/{learned.name}",
         module.eval(),
