@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gnomon.knowledge import probe
     from gnomon.models import load_model
     from gnomon.runs import Run, list_runs
+    from gnomon.shift import adapt
     from gnomon.supervision import supervise
     from gnomon.tasks import load_task
 
@@ -27,6 +28,7 @@ __all__ = [
     "Run",
     "RunError",
     "UsageError",
+    "adapt",
     "compare",
     "evaluate",
     "list_runs",
@@ -39,6 +41,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
+    "adapt": "gnomon.shift",
     "compare": "gnomon.evaluation",
     "evaluate": "gnomon.evaluation",
     "load_model": "gnomon.models",

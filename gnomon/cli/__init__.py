@@ -20,9 +20,10 @@ _VERBS = {
     "eval": "What can a model do? Benchmarks with intervals and a report.",
     "probe": "What does a model know inside? Found without labels, and said only when identified.",
     "supervise": "Could a weaker overseer bring it out? Weak-to-strong generalisation.",
+    "adapt": "Will it hold when the data shift? Feature alignment, and when not to use it.",
     "compare": "Two runs on the same items: where do they really differ?",
     "report": "One HTML page from one or more runs.",
-    "ls": "List tasks, models, probes, losses or runs.",
+    "ls": "List tasks, models, probes, losses, shifts, variants or runs.",
     "doctor": "What is installed, what is missing, and how to get it.",
 }
 

@@ -9,7 +9,7 @@ import click
 from gnomon.cli._options import runs_dir_option
 from gnomon.registry import unknown
 
-_KINDS = ("tasks", "models", "probes", "losses", "runs")
+_KINDS = ("tasks", "models", "probes", "losses", "shifts", "variants", "runs")
 
 
 @click.command("ls")
@@ -17,7 +17,7 @@ _KINDS = ("tasks", "models", "probes", "losses", "runs")
 @click.argument("name", required=False)
 @runs_dir_option
 def command(kind: str, name: str | None, runs_dir: Path) -> int:
-    """List tasks, models, probes, losses or runs; `gnomon ls tasks NAME` tells all of one task."""
+    """List tasks, models, probes, losses, shifts, variants or runs; `gnomon ls tasks NAME` tells all of one task."""
     if kind not in _KINDS:
         raise unknown("list", kind, _KINDS)
     if kind == "models":
@@ -26,6 +26,8 @@ def command(kind: str, name: str | None, runs_dir: Path) -> int:
         _probes()
     elif kind == "losses":
         _losses()
+    elif kind in ("shifts", "variants"):
+        _alignment(kind)
     elif kind == "runs":
         _runs(runs_dir)
     elif name is None:
@@ -116,6 +118,22 @@ def _runs(runs_dir: Path) -> None:
     for run in found:
         statuses = ", ".join(f"{count:,} {status}" for status, count in run.manifest.statuses.items())
         click.echo(f"{run.path}  {run.manifest.status}  {run.manifest.title}  {statuses}  {run.manifest.started}")
+
+
+def _alignment(kind: str) -> None:
+    """What `gnomon adapt` shows a network, and how it aligns one."""
+    import inspect
+
+    from gnomon.shift import _method, _shift
+
+    registry = _shift.registry if kind == "shifts" else _method.registry
+    for name in registry.names():
+        found = registry.load(name)
+        own = [one for one in inspect.signature(found).parameters.values() if one.kind is inspect.Parameter.KEYWORD_ONLY]
+        shown = "".join(f"@{one.name}={one.default}" for one in own)
+        words = (inspect.getdoc(inspect.getmodule(found)) if kind == "shifts" else inspect.getdoc(found)) or ""
+        click.echo(f"{name + shown:44} {' '.join(words.split(chr(10) * 2)[0].split())}")
+    click.echo("\nUse them:  gnomon adapt digits --shifts none,fog,border --variants batch,whole,mix@N=64")
 
 
 def _losses() -> None:

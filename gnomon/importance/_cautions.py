@@ -82,8 +82,10 @@ def of_draws(outputs: Outputs, exact: bool | None, deterministic: bool, leaves_o
     found = []
     D, Y = outputs.drawn, outputs.original
     with np.errstate(invalid="ignore"):
-        still = np.nanmax(D, axis=1) == np.nanmin(D, axis=1) if D.shape[1] > 1 else np.zeros(len(D), dtype=bool)
-    unmoved = (np.isnan(D) | (Y[:, None] == D)).all(axis=1)
+        still = (
+            np.fmax.reduce(D, axis=1) == np.fmin.reduce(D, axis=1) if D.shape[1] > 1 else np.zeros(len(D), dtype=bool)
+        )
+    unmoved = (np.isnan(D) | (Y[:, None] == D)).all(axis=1) & np.isfinite(Y)
     constant = int((still & ~unmoved).sum())
     if deterministic or (constant and constant >= 0.5 * int((~unmoved).sum())):
         text = (

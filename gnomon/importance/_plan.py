@@ -114,7 +114,7 @@ def _read(
     if isinstance(data, list | tuple) and data and all(isinstance(one, str) for one in data):
         kind, inputs = "text", list(data)[:limit]
     else:
-        inputs = np.asarray(data)[:limit]
+        inputs = np.atleast_1d(np.asarray(data))[:limit]
         if inputs.ndim not in (2, 3, 4) or not len(inputs):
             raise UsageError(
                 f"inputs have shape {inputs.shape}.", hint="Give texts, rows (n, d) or images (n, h, w, c)."

@@ -15,6 +15,7 @@ one system above another, same items        `mcnemar`, `paired_cluster_bootstrap
 no difference was found                     `minimum_detectable_difference`, `detectable_with`
 a confidence that can be trusted            `rms_calibration_error`, `reliability`
 one of k programs is right                  `pass_at_k`, `mean_pass_at_k`
+features moved onto another sample's        `align_features`, `mix_moments`
 the same draws tomorrow                     `stream`
 ==========================================  ==============================================================
 
@@ -24,6 +25,7 @@ identify.
 
 from __future__ import annotations
 
+from gnomon.stats.alignment import FeatureAlignment, Moments, align_features, mix_moments
 from gnomon.stats.calibration import (
     ReliabilityBin,
     reliability,
@@ -39,11 +41,14 @@ from gnomon.stats.power import detectable_with, minimum_detectable_difference
 from gnomon.stats.seeds import stream
 
 __all__ = [
+    "FeatureAlignment",
     "McNemar",
+    "Moments",
     "PairedDifference",
     "PassAtK",
     "ReliabilityBin",
     "adjust",
+    "align_features",
     "holm",
     "cluster_bootstrap",
     "clustered_macro",
@@ -52,6 +57,7 @@ __all__ = [
     "mcnemar",
     "mean_pass_at_k",
     "minimum_detectable_difference",
+    "mix_moments",
     "mover",
     "paired_cluster_bootstrap",
     "pass_at_k",
