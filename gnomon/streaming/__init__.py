@@ -6,6 +6,9 @@ Belongs here: the room's public names. Does not belong here: anything that compu
 from gnomon.streaming._core import Memory
 from gnomon.streaming._errors import InputError, SketchFileError
 from gnomon.streaming._fit import FitResult, ObjectiveValue
+from gnomon.streaming._shards import merge_files, merge_tree, sketch_shards
+from gnomon.streaming._study import learn_stream
+from gnomon.streaming.head import StreamingHead, stored_states
 from gnomon.streaming.hinge_sketch import HingeSketch, largest_norm, size_for_bytes, size_for_error
 from gnomon.streaming.peers import RiverSVM, SklearnSGD
 from gnomon.streaming.pegasos import Pegasos, pegasos_sample_bound
@@ -26,10 +29,16 @@ __all__ = [
     "RiverSVM",
     "SketchFileError",
     "SklearnSGD",
+    "StreamingHead",
     "StreamingSVM",
     "WindowSketch",
     "largest_norm",
+    "learn_stream",
+    "merge_files",
+    "merge_tree",
     "pegasos_sample_bound",
     "size_for_bytes",
     "size_for_error",
+    "sketch_shards",
+    "stored_states",
 ]

@@ -172,6 +172,12 @@ class Core:
             self.lattice = Lattice(self.d, exponent)
             self._nodes = None
 
+    def resize(self, k: int) -> None:
+        """Become a sketch of a smaller size; the buffer must be empty."""
+        self.k, self.base, self.buffer = k, base_level(self.d, k), None
+        self._nodes = None
+        self._compress()
+
     def merge(self, other: Core, places: list[int], labels: int) -> None:
         """Take in another sketch, whose label i is ours at places[i]. `other` stays as it is but for its buffer."""
         if (other.d, other.k) != (self.d, self.k):

@@ -233,6 +233,17 @@ class HingeSketch(BaseEstimator):  # type: ignore[misc]
         """Another sketch in the same state."""
         return copy.deepcopy(self)
 
+    def shrunk(self, k: int) -> HingeSketch:
+        """A smaller sketch of the same rows, made of this one's nodes; this one stays as it is."""
+        core = copy.deepcopy(self._filled())
+        core.flush()
+        if not 1 <= k <= core.k:
+            raise InputError(f"a sketch of k = {core.k} cannot be shrunk to k = {k}.")
+        small = HingeSketch(k, self.radius, self.seed)
+        core.resize(k)
+        small._core, small.n_rejected_, small.n_features_in_ = core, self.n_rejected_, self.n_features_in_
+        return small
+
     # keeping --------------------------------------------------------------------------------------------------------
 
     def save(self, path: str | Path, meta: dict[str, Any] | None = None) -> None:
