@@ -129,7 +129,9 @@ def _alignment(kind: str) -> None:
     registry = _shift.registry if kind == "shifts" else _method.registry
     for name in registry.names():
         found = registry.load(name)
-        own = [one for one in inspect.signature(found).parameters.values() if one.kind is inspect.Parameter.KEYWORD_ONLY]
+        own = [
+            one for one in inspect.signature(found).parameters.values() if one.kind is inspect.Parameter.KEYWORD_ONLY
+        ]
         shown = "".join(f"@{one.name}={one.default}" for one in own)
         words = (inspect.getdoc(inspect.getmodule(found)) if kind == "shifts" else inspect.getdoc(found)) or ""
         click.echo(f"{name + shown:44} {' '.join(words.split(chr(10) * 2)[0].split())}")

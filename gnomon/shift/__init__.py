@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gnomon.shift._align import align, align_and_evaluate
     from gnomon.shift._layers import find_layers
     from gnomon.shift._pictures import Pictures, load_pictures
+    from gnomon.shift._study import adapt
     from gnomon.shift._subject import Subject, load_network, load_weights
     from gnomon.shift._target import SourceSample, Target
 
@@ -20,6 +21,7 @@ _HOMES = {
     "SourceSample": "gnomon.shift._target",
     "Subject": "gnomon.shift._subject",
     "Target": "gnomon.shift._target",
+    "adapt": "gnomon.shift._study",
     "align": "gnomon.shift._align",
     "align_and_evaluate": "gnomon.shift._align",
     "find_layers": "gnomon.shift._layers",
@@ -33,6 +35,7 @@ __all__ = [
     "SourceSample",
     "Subject",
     "Target",
+    "adapt",
     "align",
     "align_and_evaluate",
     "find_layers",

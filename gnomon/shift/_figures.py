@@ -84,7 +84,7 @@ def _family(
         if line is not None:
             lines.append(line)
     if lines:
-        yield Curve(title=f"{family}", x_label="severity", y_label="accuracy", series=lines)
+        yield Curve(title=family, x_label="severity", y_label="accuracy", series=lines, y_range=(0, 1))
 
 
 def _series(name: str, x: list[float], rows: Sequence[Row | None]) -> Series | None:

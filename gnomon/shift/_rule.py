@@ -16,7 +16,7 @@ from gnomon.shift._evidence import Evidence, LayerShift
 __all__ = ["BARS", "Choice", "Reason", "decide"]
 
 BARS = {
-    "places": 0.35,
+    "places": 0.45,
     "skew": 0.30,
     "small": 0.10,
     "large": 0.25,

@@ -18,7 +18,7 @@ from gnomon.runs import Record
 from gnomon.shift._cells import Cell, paired_interval, read_cell
 from gnomon.shift._evidence import Evidence
 from gnomon.shift._figures import figures
-from gnomon.shift._rule import Choice, decide
+from gnomon.shift._rule import BARS, Choice, decide
 from gnomon.shift._shift import CORRUPTIONS, shift_named
 from gnomon.shift._study import EVIDENCE, file_of
 from gnomon.stats import clustered_mean
@@ -162,15 +162,17 @@ def _reasons(choices: Mapping[str, Choice]) -> Table:
         columns=[
             Column(label="shift"),
             Column(label="verdict"),
-            Column(label="uneven (bar 0.35)", format="fraction"),
+            Column(label="uneven", format="fraction"),
             Column(label="skew", format="fraction"),
             Column(label="its bar", format="fraction"),
-            Column(label="middle layers moved (bars 0.10, 0.25)", format="fraction"),
-            Column(label="early layers moved (bar 0.22)", format="fraction"),
+            Column(label="middle moved", format="fraction"),
+            Column(label="early moved", format="fraction"),
             Column(label="because"),
         ],
         rows=rows,
-        caption="Shifts of layers in standard deviations of the source, the network as it is. No label was looked at.",
+        caption="In standard deviations of the source, the network as it is. Bars: uneven "
+        f"{BARS['places']:.2f}; middle layers moved {BARS['small']:.2f} (a little) and {BARS['large']:.2f}; early "
+        f"moved {BARS['early']:.2f}. No label was looked at.",
     )
 
 
