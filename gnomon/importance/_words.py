@@ -7,15 +7,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from gnomon.errors import UsageError
 from gnomon.importance._groups import Spans
 
-__all__ = ["TOKEN", "cased", "is_word", "put", "texts_of", "within"]
+__all__ = ["TOKEN", "cased", "is_word", "put", "texts_of", "tokens", "within"]
 
 TOKEN = re.compile(r"\w+(?:['’\-]\w+)*|[^\w\s]", re.UNICODE)
 """A word, as in `_groups.words`, or one mark."""
+
+
+@lru_cache(maxsize=1024)
+def tokens(text: str) -> tuple[tuple[tuple[int, int], str], ...]:
+    """Words and marks with their places; kept, since every word of a text asks for them."""
+    return tuple((found.span(), found.group()) for found in TOKEN.finditer(text))
+
+
+@lru_cache(maxsize=1024)
+def _spans(text: str) -> frozenset[tuple[int, int]]:
+    return frozenset(span for span, token in tokens(text) if is_word(token))
 
 
 def is_word(token: str) -> bool:
@@ -49,18 +61,18 @@ def put(text: str, spans: Sequence[tuple[int, int]], words: Sequence[str]) -> st
 
 def within(text: str, group: Spans) -> list[tuple[int, int]]:
     """The words of `text` inside the group, as spans; raises UsageError where a word is cut, or the text left."""
+    if len(group.at) == 1 and group.at[0] in _spans(text):
+        return [group.at[0]]
     found = []
     for start, end in group.at:
         if not 0 <= start <= end <= len(text):
             raise UsageError(f"group '{group.name}' reaches from {start} to {end} in a text of {len(text)} characters.")
-    for match in TOKEN.finditer(text):
-        inside = [start <= match.start() and match.end() <= end for start, end in group.at]
-        touched = [match.start() < end and start < match.end() for start, end in group.at]
-        if any(inside):
-            if is_word(match.group()):
-                found.append(match.span())
-        elif any(touched):
-            raise UsageError(f"group '{group.name}' cuts the word {match.group()!r} in two.", hint="Take whole words.")
+    for (low, high), token in tokens(text):
+        if any(start <= low and high <= end for start, end in group.at):
+            if is_word(token):
+                found.append((low, high))
+        elif any(low < end and start < high for start, end in group.at):
+            raise UsageError(f"group '{group.name}' cuts the word {token!r} in two.", hint="Take whole words.")
     return found
 
 

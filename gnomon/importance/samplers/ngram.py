@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 from gnomon.errors import UsageError
 from gnomon.importance._groups import Spans
 from gnomon.importance._sampler import Sampler
-from gnomon.importance._words import TOKEN, cased, is_word, put, texts_of, within
+from gnomon.importance._words import TOKEN, cased, is_word, put, texts_of, tokens, within
 
 __all__ = ["NGram", "sampler"]
 
@@ -72,6 +72,7 @@ class NGram(Sampler):
             raise UsageError(f"no word occurs {self.least} times in the texts.", hint="Give more texts, or least=1.")
         flat = np.array([number for line in lines for number in (0, 0, *map(self._id, line), 1, 1)], dtype=np.int64)
         self._count(flat)
+        self._last: tuple[str, list[int], dict[tuple[int, int], int]] = ("", [0, 0, 1, 1], {})
         return self
 
     def sample(self, x: Any, group: Spans, n: int, rng: np.random.Generator) -> list[str]:
@@ -80,9 +81,7 @@ class NGram(Sampler):
         spans = within(x, group)
         if not spans:
             return [x] * n
-        tokens = [(found.span(), found.group()) for found in TOKEN.finditer(x)]
-        ids = [0, 0, *(self._id(word.lower()) for _, word in tokens), 1, 1]
-        places = {span: at + 2 for at, (span, _) in enumerate(tokens)}
+        ids, places = self._line(x)
         at = [places[span] for span in spans]
         drawn = self._one(ids, at[0], n, rng)[:, None] if len(at) == 1 else self._several(ids, at, n, rng)
         before = [x[start:end] for start, end in spans]
@@ -93,9 +92,9 @@ class NGram(Sampler):
     # -- drawing -------------------------------------------------------------------------------------------------------
 
     def _one(self, ids: list[int], i: int, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        p = self.conditional(ids[i - 2], ids[i - 1], ids[i + 1], ids[i + 2])
-        drawn = np.searchsorted(np.cumsum(p), rng.random(n) * p.sum(), side="right")
-        return np.asarray(drawn.clip(0, len(p) - 1), dtype=np.int64)
+        steps = np.cumsum(self.conditional(ids[i - 2], ids[i - 1], ids[i + 1], ids[i + 2]))
+        drawn = np.searchsorted(steps, rng.random(n) * steps[-1], side="right")
+        return np.asarray(drawn.clip(0, len(steps) - 1), dtype=np.int64)
 
     def _several(self, ids: list[int], at: list[int], n: int, rng: np.random.Generator) -> NDArray[np.int64]:
         hub = list(ids)
@@ -113,10 +112,21 @@ class NGram(Sampler):
 
     def conditional(self, a: int, b: int, c: int, d: int) -> Floats:
         """Weights (words,) of the word between a b and c d, by number; 0 for what is no word."""
-        p = self._next(a, b) * self._middle(b, c) * self._first(c, d)
-        return np.where(self._may, p, 0.0)
+        p = self._middle(b, c)
+        p *= self._next(a, b)
+        p *= self._first(c, d)
+        p *= self._may
+        return p
 
     # -- counts --------------------------------------------------------------------------------------------------------
+
+    def _line(self, text: str) -> tuple[list[int], dict[tuple[int, int], int]]:
+        """Numbers of a text's words, two of a start before and of an end after, and where each word stands."""
+        if self._last[0] != text:  # the words of a text are drawn one after another
+            found = tokens(text)
+            ids = [0, 0, *(self._id(word.lower()) for _, word in found), 1, 1]
+            self._last = text, ids, {span: at + 2 for at, (span, _) in enumerate(found)}
+        return self._last[1], self._last[2]
 
     def _id(self, word: str) -> int:
         return self.index_.get(word, 2)
