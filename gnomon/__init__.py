@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gnomon.errors import AbilityError, DataError, GnomonError, ModelError, NotIdentifiedError, RunError, UsageError
     from gnomon.evaluation import compare, evaluate
+    from gnomon.importance import explain
     from gnomon.knowledge import probe
     from gnomon.models import load_model
     from gnomon.runs import Run, list_runs
@@ -31,6 +32,7 @@ __all__ = [
     "adapt",
     "compare",
     "evaluate",
+    "explain",
     "list_runs",
     "load_model",
     "load_task",
@@ -44,6 +46,7 @@ _HOMES = {
     "adapt": "gnomon.shift",
     "compare": "gnomon.evaluation",
     "evaluate": "gnomon.evaluation",
+    "explain": "gnomon.importance",
     "load_model": "gnomon.models",
     "load_task": "gnomon.tasks",
     "probe": "gnomon.knowledge",

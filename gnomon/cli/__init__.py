@@ -20,6 +20,7 @@ _VERBS = {
     "eval": "What can a model do? Benchmarks with intervals and a report.",
     "probe": "What does a model know inside? Found without labels, and said only when identified.",
     "supervise": "Could a weaker overseer bring it out? Weak-to-strong generalisation.",
+    "explain": "What did it look at? Features tested with a bound on false discoveries.",
     "adapt": "Will it hold when the data shift? Feature alignment, and when not to use it.",
     "compare": "Two runs on the same items: where do they really differ?",
     "report": "One HTML page from one or more runs.",

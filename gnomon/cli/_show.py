@@ -45,7 +45,7 @@ def show(blocks: Sequence[Block], out: Console) -> None:
             for table in _matrix(block, out.width):
                 out.print(table)
             _caption(block.caption, out)
-        elif isinstance(block, Marked):
+        elif isinstance(block, Marked) and not block.legend:
             out.print(_marked(block))
     for block in blocks:
         if isinstance(block, Note):

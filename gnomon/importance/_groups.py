@@ -6,6 +6,7 @@ Belongs here: naming and cutting. Does not belong here: what a group is filled w
 from __future__ import annotations
 
 import hashlib
+import importlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -161,7 +162,7 @@ def superpixels(n: int = 20, compactness: float = 10.0) -> Grouping:
 
     def segments(image: NDArray[Any]) -> list[Region]:
         try:
-            from skimage.segmentation import slic
+            slic = importlib.import_module("skimage.segmentation").slic
         except ImportError as error:
             raise UsageError("superpixels need scikit-image.", hint="pip install 'gnomon[explain]'") from error
         whole = np.asarray(image, dtype=np.float64)
