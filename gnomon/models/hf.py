@@ -80,7 +80,7 @@ def open_model(shown: str, place: str, arguments: Mapping[str, str], settings: M
     elif _is_extractive(config):
         kind = _Extractive
     elif is_readable(config):
-        kind = _Masked if _is_masked(config) else _Readable
+        kind = _Masked if _is_masked(config) else _Readable if config.is_encoder_decoder else _Encoder
     return kind(shown + suffix, place, config, given)
 
 
@@ -243,16 +243,15 @@ class _Readable(_Other):
         with torch.device("meta"), _quiet():
             return sum(one.numel() for one in AutoModel.from_config(self._config).parameters())
 
+
+class _Encoder(_Readable):
+    """An encoder; it can be taught."""
+
     def pupil(self, method: str, seed: int, start: str, rank: int, writes: bool = False) -> Any:
         """A trainable copy with a head that starts at zero: an encoder has no output rows for "0" and "1"."""
         from gnomon.models._pupil import Pupil
         from gnomon.models._reader_text import Liner
 
-        if self._config.is_encoder_decoder:
-            raise ModelError(
-                f"model '{self.name}' is an encoder-decoder, which gnomon does not finetune.",
-                hint="Use a causal model or an encoder, or  --learner frozen .",
-            )
         if writes:
             raise ModelError(
                 f"model '{self.name}' is an encoder, and cannot be taught to write.", hint="Use a causal model."
@@ -278,7 +277,7 @@ class _Readable(_Other):
         return [len(liner.single(text, "").ids) for text in texts]
 
 
-class _Masked(_Readable):
+class _Masked(_Encoder):
     """An encoder with a masked-language-model head: it can say how probable an answer is in its place."""
 
     def fill(self, readings: Sequence[Reading], skip: Callable[[int], bool]) -> Iterator[Answers]:
@@ -371,7 +370,7 @@ class _Causal(_Readable):
         return self._load_as(AutoModelForCausalLM)
 
 
-class _Extractive(_Readable):
+class _Extractive(_Encoder):
     """A model that answers questions with spans of a text; its weights are loaded when the first passage comes."""
 
     def highlight(self, passages: Sequence[Passage], skip: Callable[[int], bool]) -> Iterator[Highlightings]:

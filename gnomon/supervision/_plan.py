@@ -236,13 +236,15 @@ def _too_long(sides: Sequence[list[str]], models: Mapping[str, Model], settings:
 
 
 def models_of(
-    ladder: Sequence[str | Model], arguments: Mapping[str, str], ability: str, least: int
+    ladder: Sequence[str | Model], arguments: Mapping[str, str], settings: Settings, least: int
 ) -> tuple[dict[str, Model], list[str]]:
     """The models by name, weak ones first, and what a reader must be told of their order."""
     models: dict[str, Model] = {}
     for one in ladder:
         model = load_model(one, arguments) if isinstance(one, str) else one
-        require(model, ability, "gnomon supervise")
+        require(model, LEARNERS[settings.learner][0], "gnomon supervise")
+        if settings.written or settings.generative_first:
+            require(model, "generate", "gnomon supervise")
         if model.name in models:
             raise UsageError(f"{model.name} stands twice in the ladder.", hint="Name each model once.")
         models[model.name] = model

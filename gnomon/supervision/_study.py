@@ -159,7 +159,7 @@ def supervise(
     )
     given = None if weak_labels is None else read_labels(weak_labels)
     least = 1 if given or write_rows is not None else 2
-    models, notes = models_of(ladder, model_args or {}, LEARNERS[learner][0], least)
+    models, notes = models_of(ladder, model_args or {}, settings, least)
     if chain and len(models) + bool(given) < 3:
         raise UsageError(
             "a chain was asked for, and the ladder has 2 models.", hint="Name one in between, or leave out  --chain ."

@@ -63,7 +63,7 @@ def test_a_folder_is_scored_as_its_model_says(kind, saved, tokenizer):
     folder = saved(kind)
     model = load_model(f"hf/{folder}")
     assert model.name == f"hf/{folder}"
-    assert abilities(model) == ["score", "generate", "represent"]
+    assert abilities(model) == ["score", "generate", "represent", "learn"]
     assert model.context_length == 512
     plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     got = score(model)
@@ -243,8 +243,8 @@ def test_weights_that_lack_a_layer_are_refused(own_copy):
 @pytest.mark.parametrize(
     ("config", "able"),
     [
-        (BertConfig(architectures=["BertForMaskedLM"]), ["represent", "fill"]),
-        (BertConfig(architectures=["BertModel"]), ["represent"]),
+        (BertConfig(architectures=["BertForMaskedLM"]), ["represent", "fill", "learn"]),
+        (BertConfig(architectures=["BertModel"]), ["represent", "learn"]),
         (T5Config(architectures=["T5ForConditionalGeneration"]), ["represent"]),
         (T5Config(), ["represent"]),
         (ViTConfig(), []),
@@ -265,7 +265,7 @@ def test_other_families_are_described_and_refused_before_any_weight_is_read(conf
 def test_a_model_of_text_and_images_has_the_ability_of_its_text(tmp_path):
     """Where transformers itself gives such a class for causal language modelling, as for Gemma 3."""
     Gemma3Config(architectures=["Gemma3ForConditionalGeneration"]).save_pretrained(tmp_path)
-    assert abilities(load_model(f"hf/{tmp_path}")) == ["score", "generate", "represent"]
+    assert abilities(load_model(f"hf/{tmp_path}")) == ["score", "generate", "represent", "learn"]
 
 
 def test_an_encoder_that_calls_itself_a_causal_model_is_refused_when_it_is_loaded(saved):

@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from gnomon.errors import DataError, ModelError, UsageError
-from gnomon.models import load_model
+from gnomon.errors import AbilityError, DataError, UsageError
+from gnomon.models import load_model, require
 from gnomon.models._pupil import batches
 from gnomon.supervision import _tuned, supervise
 from gnomon.supervision._ladder import Ladder, ceiling, student
@@ -84,8 +84,8 @@ def test_adapters_begin_as_the_model_itself_and_are_few(kept):
 
 
 def test_an_encoder_decoder_is_refused(kept):
-    with pytest.raises(ModelError, match="does not finetune"):
-        load_model(f"hf/{kept('t5')}").pupil("lora", 0, "zero", 2)
+    with pytest.raises(AbilityError, match="cannot be finetuned"):
+        require(load_model(f"hf/{kept('t5')}"), "learn", "gnomon supervise")
 
 
 def test_long_and_empty_texts_are_refused(kept):

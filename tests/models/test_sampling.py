@@ -36,7 +36,8 @@ def smallest_set(shares, top_p):
 
 
 def kept(shares, top_p):
-    (row,) = nucleus(torch.tensor([shares]).double(), torch.tensor([top_p]).double()).tolist()
+    exact = {"dtype": torch.float64}
+    (row,) = nucleus(torch.tensor([shares], **exact), torch.tensor([top_p], **exact)).tolist()
     return {token for token, stays in enumerate(row) if stays}
 
 

@@ -14,7 +14,7 @@ import torch
 from safetensors.numpy import load_file
 
 from gnomon.asks import Ask, Decoding
-from gnomon.errors import DataError, ModelError, UsageError
+from gnomon.errors import AbilityError, DataError, ModelError, UsageError
 from gnomon.models import load_model
 from gnomon.supervision import HeadRecipe, Lesson, _tuned, supervise, train_heads
 from gnomon.supervision import _ladder as make
@@ -375,7 +375,7 @@ def test_two_processes_share_the_trainings_and_write_one_run(kept, tmp_path):
         assert done.returncode == 0, done.stderr[-2000:]
         (run,) = (place / "runs").iterdir()
         found[size] = load_file(run / "arrays" / "predictions.safetensors")
-        assert ("Report:" in done.stdout)
+        assert "Report:" in done.stdout
         assert done.stdout.count("Report:") == 1
     assert found[1].keys() == found[2].keys()
     for name, values in found[1].items():
@@ -385,3 +385,11 @@ def test_two_processes_share_the_trainings_and_write_one_run(kept, tmp_path):
         patched.setattr(Team, "here", classmethod(lambda cls: cls(0, 2)))
         with pytest.raises(UsageError, match="through the cache, which is off"):
             study(kept, tmp_path / "off")
+
+
+def test_a_model_that_cannot_write_is_refused_before_any_work(kept, tmp_path):
+    names = [f"hf/{kept('bert')}", f"hf/{kept('llama')}"]
+    for own in ({"answers": "written"}, {"generative_first": True}):
+        with pytest.raises(AbilityError, match="which 'gnomon supervise' needs"):
+            supervise("facts-capitals-questions", names, learner="lora", runs_dir=tmp_path, **own)
+    assert not list(tmp_path.iterdir())
