@@ -206,7 +206,7 @@ def grid(args) -> None:
 # the rule -------------------------------------------------------------------------------------------------------------
 
 HELD_OUT = (
-    "corruptions,border@size=6,rotation@degrees=20,colour,labels@classes=1@draw=1,labels@classes=2@draw=2,"
+    "corruptions,border@size={border},rotation@degrees=20,colour,labels@classes=1@draw=1,labels@classes=2@draw=2,"
     "labels@classes=3@draw=3,labels@classes=6@draw=4"
 )
 
@@ -217,7 +217,7 @@ def rule(args) -> None:
     from gnomon.shift._study import adapt
 
     data = "cifar10" if args.model.startswith("cifar10") else "digits"
-    shifts = expanded(["none", *HELD_OUT.split(",")], [2, 4])
+    shifts = expanded(["none", *HELD_OUT.format(border=6 if data == "cifar10" else 1).split(",")], [2, 4])
     with tempfile.TemporaryDirectory() as folder:
         made = adapt(
             data, args.model, shifts=shifts, variants=["whole", "mix", "early"], limit=args.images, source=args.images,

@@ -104,6 +104,9 @@ def settle(
         pictures = pictures.taken(np.sort(drawn))
     pictures = pictures.showing(network.fitting(pictures.images, resize))
     network.inputs(pictures.images[:1])
+    few = pictures.taken(np.arange(min(4, len(pictures.images))))
+    for name in names:  # whatever a shift refuses, it refuses now
+        shift_named(name).of(few, seed)
     images, labels = _source(pictures, network, source, seed)
     wanted, notes = _variants(variants, images, labels, pictures)
     notes += [*pictures.notes, *network.notes]

@@ -197,6 +197,8 @@ def test_augmentation_crops_and_flips_as_in_training():
         ({"severities": [6]}, "severity 6 was given"),
         ({"source": 0, "variants": ["matched"]}, "'matched' needs images of the source"),
         ({"shifts": []}, "nothing to compare"),
+        ({"shifts": ["none", "border@size=4"]}, "a border of 4 pixels leaves nothing of images of 8"),
+        ({"shifts": ["none", "domain@to=usps"]}, "usps is not at hand"),
         ({"task_args": {"dta": "x"}}, "dta"),
         ({"model_args": {"weight": "x"}}, "weight"),
     ],
