@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gnomon.models import load_model
     from gnomon.runs import Run, list_runs
     from gnomon.shift import adapt
+    from gnomon.streaming import stream
     from gnomon.supervision import supervise
     from gnomon.tasks import load_task
 
@@ -37,6 +38,7 @@ __all__ = [
     "load_model",
     "load_task",
     "probe",
+    "stream",
     "supervise",
 ]
 
@@ -50,6 +52,7 @@ _HOMES = {
     "load_model": "gnomon.models",
     "load_task": "gnomon.tasks",
     "probe": "gnomon.knowledge",
+    "stream": "gnomon.streaming",
     "supervise": "gnomon.supervision",
     "list_runs": "gnomon.runs",
     "Run": "gnomon.runs",

@@ -33,7 +33,9 @@ def test_another_name_is_an_attribute_error():
     assert not hasattr(gnomon, "_HOME")
 
 
-@pytest.mark.parametrize("room", ["evaluation", "importance", "runs", "models", "tasks", "stats", "grading", "report", "shift"])
+@pytest.mark.parametrize(
+    "room", ["evaluation", "importance", "runs", "models", "tasks", "stats", "grading", "report", "shift", "streaming"]
+)
 def test_every_name_that_a_room_exports_is_there(room):
     module = importlib.import_module(f"gnomon.{room}")
     for name in getattr(module, "__all__", []):

@@ -21,6 +21,7 @@ _VERBS = {
     "probe": "What does a model know inside? Found without labels, and said only when identified.",
     "supervise": "Could a weaker overseer bring it out? Weak-to-strong generalisation.",
     "explain": "What did it look at? Features tested with a bound on false discoveries.",
+    "stream": "How little memory is enough to learn it? An SVM from one pass, with a certificate.",
     "adapt": "Will it hold when the data shift? Feature alignment, and when not to use it.",
     "compare": "Two runs on the same items: where do they really differ?",
     "report": "One HTML page from one or more runs.",

@@ -85,10 +85,10 @@ def learn(path: str, columns: str, no_report: bool, as_json: bool, **given: Any)
     from gnomon.cli._progress import bars
     from gnomon.cli._show import console, show
     from gnomon.cli.eval import print_json
-    from gnomon.streaming import learn_stream
+    from gnomon.streaming import stream
 
     with bars("standard input" if path == "-" else Path(path).name, enabled=not as_json) as progress:
-        run = learn_stream(
+        run = stream(
             path,
             columns=[name.strip() for name in columns.split(",") if name.strip()],
             report=not no_report,

@@ -7,7 +7,7 @@ from gnomon.streaming._core import Memory
 from gnomon.streaming._errors import InputError, SketchFileError
 from gnomon.streaming._fit import FitResult, ObjectiveValue
 from gnomon.streaming._shards import merge_files, merge_tree, sketch_shards
-from gnomon.streaming._study import learn_stream
+from gnomon.streaming._study import stream
 from gnomon.streaming.head import StreamingHead, stored_states
 from gnomon.streaming.hinge_sketch import HingeSketch, largest_norm, size_for_bytes, size_for_error
 from gnomon.streaming.peers import RiverSVM, SklearnSGD
@@ -33,7 +33,7 @@ __all__ = [
     "StreamingSVM",
     "WindowSketch",
     "largest_norm",
-    "learn_stream",
+    "stream",
     "merge_files",
     "merge_tree",
     "pegasos_sample_bound",

@@ -289,8 +289,8 @@ def _parquet(source: Source, start: int) -> Iterator[Piece]:
     """Batches of rows; a column that is no number gives rows that are not finite."""
     if source.path == "-":
         raise UsageError("Parquet cannot be read from standard input: its index is at its end.", hint="Give a file.")
-    import pyarrow  # type: ignore[import-untyped]
-    import pyarrow.parquet  # type: ignore[import-untyped]
+    import pyarrow
+    import pyarrow.parquet
 
     try:
         file = pyarrow.parquet.ParquetFile(source.path, memory_map=False, pre_buffer=False)

@@ -24,12 +24,12 @@ from gnomon.streaming._summary import summarise
 from gnomon.streaming.hinge_sketch import HingeSketch, largest_norm, size_for_bytes, size_for_error
 from gnomon.studies import report_run, run_id
 
-__all__ = ["learn_stream"]
+__all__ = ["stream"]
 
 Progress = Callable[[str, int, int], None]
 
 
-def learn_stream(
+def stream(
     path: str | Path,
     *,
     target: str | None = None,
@@ -90,7 +90,7 @@ def learn_stream(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder, "points.csv")
     ...     _ = file.write_text("x,y\\n" + "".join(f"{i / 100},{1 if i > 30 else -1}\\n" for i in range(100)))
-    ...     run = learn_stream(file, target="y", lams=[0.01], runs_dir=folder, report=False)
+    ...     run = stream(file, target="y", lams=[0.01], runs_dir=folder, report=False)
     ...     print(run.manifest.status, run.result()[0].rows[0][0])
     complete 0.01
     """

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from gnomon.cli.stream import command
 from gnomon.errors import GnomonError
-from gnomon.streaming import HingeSketch, learn_stream
+from gnomon.streaming import HingeSketch, stream
 from gnomon.streaming._sources import Source, pieces
 
 
@@ -95,7 +95,7 @@ def test_a_run_prints_solutions_and_keeps_sketch_result_and_report(tmp_path):
 def test_merge_and_query(tmp_path):
     for name, seed in (("a", 0), ("b", 1)):
         file = write(tmp_path / f"{name}.csv", *rows(seed=seed))
-        learn_stream(file, k=64, out=tmp_path / f"{name}.sk", seed=seed, report=False, runs_dir=tmp_path / "runs")
+        stream(file, k=64, out=tmp_path / f"{name}.sk", seed=seed, report=False, runs_dir=tmp_path / "runs")
     done = invoke("merge", tmp_path / "a.sk", tmp_path / "b.sk", "-o", tmp_path / "c.sk")
     assert "4,000 rows of 2 sketches" in done.output
     done = invoke("query", tmp_path / "c.sk", "--theta", "1,1", "--bias", "0.1", "--lam", "0.01", "--json")
@@ -112,12 +112,12 @@ def test_epsilon_and_memory_choose_the_size_and_hold(tmp_path):
     X, y = rows(20_000, 1)
     file = write(tmp_path / "p.csv", X, y, header="a,y\n")
     more = {"report": False, "runs_dir": tmp_path / "runs", "lams": [0.1], "out": tmp_path / "a.sk"}
-    learn_stream(file, epsilon=1e-4, **more)
+    stream(file, epsilon=1e-4, **more)
     sketch = HingeSketch.load(tmp_path / "a.sk")
     fit = sketch.solve(0.1)
     true = np.maximum(0, 1 - y * (np.round(X[:, 0], 5) * fit.coef[0] + fit.intercept)).mean() + 0.05 * (fit.w @ fit.w)
     assert abs(fit.value - true) <= 1e-4
-    learn_stream(file, memory=8192, **more)
+    stream(file, memory=8192, **more)
     assert HingeSketch.load(tmp_path / "a.sk").memory().kept <= 8192
 
 
@@ -139,18 +139,18 @@ def test_epsilon_and_memory_choose_the_size_and_hold(tmp_path):
 def test_bad_input_is_one_sentence(tmp_path, text, more, sentence):
     (tmp_path / "p.csv").write_text(text)
     with pytest.raises(GnomonError, match=sentence):
-        learn_stream(tmp_path / "p.csv", report=False, runs_dir=tmp_path / "runs", **more)
+        stream(tmp_path / "p.csv", report=False, runs_dir=tmp_path / "runs", **more)
 
 
 def test_one_label_missing_values_and_a_range_that_grows_are_told(tmp_path):
     (tmp_path / "p.csv").write_text("x,y\n1,1\n,1\n2,1\n")
-    run_ = learn_stream(tmp_path / "p.csv", report=False, runs_dir=tmp_path / "runs")
+    run_ = stream(tmp_path / "p.csv", report=False, runs_dir=tmp_path / "runs")
     texts = " ".join(block.text for block in run_.result() if block.kind == "note")
     assert "1 rows were left out" in texts
     assert "All rows have the label +1" in texts
     grows = "x,y\n" + "".join(f"{i / 100:.7f},{1 if i % 2 else -1}\n" for i in range(450_000))
     (tmp_path / "g.csv").write_text(grows)
-    run_ = learn_stream(tmp_path / "g.csv", epsilon=50, report=False, runs_dir=tmp_path / "runs", lams=[1.0])
+    run_ = stream(tmp_path / "g.csv", epsilon=50, report=False, runs_dir=tmp_path / "runs", lams=[1.0])
     assert any("range grew" in block.text for block in run_.result() if block.kind == "note")
 
 
