@@ -458,6 +458,74 @@ def test_memory_counts_nodes_and_buffer_and_is_what_arrays_take():
     assert sketch.n_seen_ == 10_000
 
 
+@pytest.mark.parametrize("d", [1, 2, 3, 6, 9])
+def test_sketches_of_different_ranges_merge(d):
+    (X, y), (Z, v) = data("uniform", 3000, d, seed=0), data("uniform", 3000, d, seed=1)
+    small, large = built(X, y, 64, seed=1), built(37 * Z, v, 64, seed=2)
+    theta, b = queries(200, d, scale=(0.01, 1))
+    true = brute(np.concatenate([X, 37 * Z]), np.concatenate([y, v]), theta, b)
+    for whole in (small.copy().merge(large), large.copy().merge(small), small.copy().partial_fit(37 * Z, v)):
+        value = whole.objective(theta, b)
+        assert whole.radius_ == 64
+        assert (value.low <= true + 1e-9).all()
+        assert (true <= value.high + 1e-9).all()
+
+
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_what_taking_in_uses_is_no_more_than_is_said(d):
+    import tracemalloc
+
+    X, y = data("uniform", 1 << 16, d)
+    sketch = built(X[:5000], y[:5000], 256)
+    tracemalloc.start()
+    sketch.partial_fit(X, y)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak <= sketch.memory().working + sketch.memory().kept
+
+
+SHEET = [  # data, columns, lam, k, nodes at most, suboptimality and certificate of the sheet of facts
+    ("skin", [2], 1e-2, 128, 300, 1.4e-5, 5.7e-5),
+    ("skin", [2], 1e-4, 128, 300, 5.2e-5, 1.7e-4),
+    ("skin", [0, 2], 1e-2, 512, 1300, 5.7e-6, 3.0e-3),
+    ("elec", [1], 1e-4, 128, 300, 5.4e-6, 9.4e-5),
+    ("elec", [0, 1], 1e-4, 512, 1300, 2.0e-4, 1.2e-2),
+    ("skin", [0, 1, 2], 1e-4, 3400, 10_200, 2.6e-7, 2.3e-3),
+]
+
+
+@pytest.fixture(scope="module")
+def tables(release):
+    import gzip
+
+    root = release("tabular")
+    with gzip.open(root / "skin_nonskin" / "Skin_NonSkin.txt.gz") as file:
+        skin = np.loadtxt(file)
+    with gzip.open(root / "elec" / "elec.csv.gz", "rt") as file:
+        elec = np.loadtxt(file, delimiter=",", skiprows=1)
+    return {
+        "skin": (skin[:, :3] / 127.5 - 1, np.where(skin[:, 3] == 1, 1.0, -1.0)),
+        "elec": (2 * elec[:, 1:3] - 1, np.where(elec[:, 6] == 1, 1.0, -1.0)),
+    }
+
+
+@pytest.mark.realdata
+@pytest.mark.slow
+@pytest.mark.parametrize("name, columns, lam, k, nodes, gap, certificate", SHEET)
+def test_the_table_of_real_data_is_reproduced(tables, release, name, columns, lam, k, nodes, gap, certificate):
+    from gnomon.streaming._solve import solve
+
+    X, y = tables[name][0][:, columns], tables[name][1]
+    sketch = HingeSketch(k=k).partial_fit(X, y)
+    fit = sketch.solve(lam)
+    values, inverse = np.unique(np.column_stack([X, y]), axis=0, return_inverse=True)
+    best = solve(values[:, :-1], values[:, -1], np.bincount(inverse.ravel()) / len(X), lam)
+    found = brute(X, y, fit.coef, fit.intercept, lam)[0] - best.value
+    assert sketch.n_nodes_ <= nodes
+    assert found <= 3 * gap + 1e-9
+    assert found <= fit.gap <= 1.2 * certificate
+
+
 @pytest.mark.realdata
 def test_skin_by_its_red_channel_in_the_order_of_the_file(release):
     import gzip
