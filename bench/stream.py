@@ -5,6 +5,7 @@ Belongs here: measuring. Does not belong here: whether bounds hold (`tests/strea
     python bench/stream.py speed
     python bench/stream.py equal
     python bench/stream.py slopes
+    python bench/stream.py shards
     python bench/stream.py real --data FOLDER        # the folder that holds tabular/skin_nonskin and tabular/elec
     python bench/stream.py all --data FOLDER
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import itertools
 import statistics
 import time
 from pathlib import Path
@@ -192,6 +194,49 @@ def slopes(given: argparse.Namespace) -> None:
     print(f"{np.abs(np.asarray(one.objective(theta, b).estimate) - exact(X, y, theta, b)).max():.0e}")
 
 
+def drawn_shard(number: int, rows: int) -> Any:
+    """A shard that draws its rows where it is read."""
+
+    def parts() -> Any:
+        yield points("uniform", rows, 1, seed=100 + number)
+
+    return parts
+
+
+def shards(given: argparse.Namespace) -> None:
+    """One column, k = 128: the same rows in 1 to 100 shards, merged by a tree; 4 shards on a Ray cluster."""
+    from gnomon.streaming import sketch_shards
+
+    pieces, k = 100, 128
+    each = given.n // pieces
+    drawn = [points("uniform", each, 1, seed=100 + number) for number in range(pieces)]
+    X, y = np.concatenate([one[0] for one in drawn]), np.concatenate([one[1] for one in drawn])
+    theta, b = queries(1000, 1)
+    true = exact(X, y, theta, b)
+
+    def some(first: int, last: int) -> Any:
+        return lambda: (part for number in range(first, last) for part in drawn_shard(number, each)())
+
+    print(f"\n## shards, n = {len(X):,}, k = {k}, 1,000 queries")
+    print("| shards | where | nodes | rms error | largest error / bound | interval held |\n|---|---|---|---|---|---|")
+    for count, where in ((1, "here"), (4, "here"), (20, "here"), (100, "here"), (4, "Ray, 2 workers")):
+        edges = np.linspace(0, pieces, count + 1).astype(int)
+        try:
+            if where != "here":
+                import ray
+
+                ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)
+            found = sketch_shards([some(*ends) for ends in itertools.pairwise(edges)], k, ray=where != "here")
+        except ImportError:
+            print("| 4 | Ray: not installed | – | – | – | – |")
+            continue
+        value = found.objective(theta, b)
+        wrong = np.abs(np.asarray(value.estimate) - true) / (2 * np.abs(theta[:, 0]) * found.radius_ / k**2)
+        held = ((np.asarray(value.low) <= true + 1e-9) & (true <= np.asarray(value.high) + 1e-9)).mean()
+        error = rms(value.estimate, true)
+        print(f"| {count} | {where} | {found.n_nodes_} | {error:.1e} | {wrong.max():.2f} | {held:.0%} |", flush=True)
+
+
 def real(given: argparse.Namespace) -> None:
     """Suboptimality and certificates on skin and elec, in the order of the files, scaled to [-1, 1]."""
     root = given.data / "tabular" if (given.data / "tabular").is_dir() else given.data
@@ -242,7 +287,7 @@ def real(given: argparse.Namespace) -> None:
 def main() -> None:
     """Print tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("speed", "equal", "slopes", "real", "all"))
+    parser.add_argument("what", choices=("speed", "equal", "slopes", "shards", "real", "all"))
     parser.add_argument("--n", type=int, default=200_000, help="rows of drawn data (speed: five times as many)")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--data", type=Path, help="folder of the releases' data")
@@ -251,7 +296,7 @@ def main() -> None:
         parser.error("the real data need  --data FOLDER")
     if given.what in ("speed", "all"):
         speed(argparse.Namespace(**{**vars(given), "n": 5 * given.n}))
-    for name, part in (("equal", equal), ("slopes", slopes), ("real", real)):
+    for name, part in (("equal", equal), ("slopes", slopes), ("shards", shards), ("real", real)):
         if given.what in (name, "all"):
             part(given)
 
