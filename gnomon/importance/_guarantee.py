@@ -10,6 +10,7 @@ from gnomon.importance._outputs import Outputs
 from gnomon.importance._sampler import Sampler
 from gnomon.importance._test import ImportanceTest
 from gnomon.importance.methods.irt import IRT
+from gnomon.importance.methods.osft import OSFT
 
 __all__ = ["family", "guarantee"]
 
@@ -58,7 +59,7 @@ def _rule(test: ImportanceTest, outputs: Outputs) -> str:
     text = "The selection is by the knockoff+ rule, which needs the signs of null statistics to be independent."
     if not shared:
         return f"{text} They are: every hypothesis has an input of its own."
-    if test.side == "one":
+    if isinstance(test, OSFT) and not test.holds_on_shared:
         return f"{text} They are not: {shared:,} hypotheses share f(x), and the rate is NOT held; you chose to go on."
     return f"{text} That is approximate: {shared:,} hypotheses share f(x). In simulation the rate held."
 

@@ -94,6 +94,8 @@ def _by_name(found: Plan, explained: Explained, family: Sequence[Hypothesis]) ->
     tallies = [(name, int(chosen[at].sum()), at) for name, at in rows.items()]
     if found.kind == "text" and chosen.any():  # most words are never discovered
         tallies = [one for one in tallies if one[1]]
+    elif found.kind == "text":
+        tallies = sorted(tallies, key=lambda one: (-len(one[2]), one[0]))[:10]
     tallies.sort(key=lambda one: (-one[1], -one[1] / len(one[2]), one[0]))
     cells: list[list[Cell]] = []
     for name, hits, at in tallies[:_NAMES]:

@@ -166,7 +166,7 @@ def test_9_the_rate_holds_under_the_global_null(inputs):
         for rule, side, centre in (("bh", "one", "auto"), ("by", "one", "auto"), ("ebh", "one", "auto"))
     }
     found |= {f"two, {centre}": rate(IRT(draws=99, centre=centre), inputs) for centre in ("median", "draw")}
-    found |= {f"osft, {M}": rate(OSFT(centres=M), inputs) for M in (1, 5)}
+    found |= {f"osft, {M}": rate(OSFT(centres=M), inputs) for M in (1, 2)}
     found["adaptive"] = rate(IRT(draws=99, side="one", adaptive=5), inputs)
     assert {name: value for name, value in found.items() if value > limit} == {}
     assert found["by"] <= found["bh"]
@@ -185,6 +185,19 @@ def test_10_one_sided_osft_is_refused_where_hypotheses_share_an_input():
         osft(sharing_null(200, 1, 0), side="one")
     two = np.mean([osft(sharing_null(200, 2, seed), side="two").selected.any() for seed in range(2000)])
     assert two <= 0.1 + 3 * np.sqrt(0.09 / 2000)
+
+
+@pytest.mark.slow
+def test_10_many_centres_are_refused_where_hypotheses_share_an_input():
+    """Our own extension does not hold there either: .13 at q = .1 with 20 centres of 200 hypotheses of one input."""
+    many = OSFT(centres=20, allow_shared=True)
+    found = np.mean([many.fit_outputs(sharing_null(200, 21, seed, 1)).selected_.any() for seed in range(2000)])
+    assert found > 0.1 + 2 * np.sqrt(0.09 / 2000)
+    with pytest.raises(SharedInputError, match="OSFT with 20 centres"):
+        OSFT(centres=20).fit_outputs(sharing_null(200, 21, 0, 1))
+    two = np.mean([OSFT(centres=2).fit_outputs(sharing_null(200, 3, seed, 1)).selected_.any() for seed in range(2000)])
+    assert two <= 0.1 + 3 * np.sqrt(0.09 / 2000)
+    OSFT(centres=20).fit_outputs(sharing_null(200, 21, 0, 200))
 
 
 def test_10_sharing_is_seen_even_where_nobody_said_it():
