@@ -40,7 +40,7 @@ __all__ = ["command"]
 @click.option("--groups", help="words or sentences; columns.")
 @click.option("--target", default="target", show_default=True, help="Column of a .csv file that is predicted.")
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="Inputs.")
-@click.option("--chunk", type=click.IntRange(min=1), default=4096, show_default=True, help="Counterfactuals in a call.")
+@click.option("--chunk", type=click.IntRange(min=1), help="Counterfactuals in a call; a kill loses at most one call.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Fixes every draw.")
 @click.option("--accept-errors", is_flag=True, help="Finish although outputs were NaN: they count as not discovered.")
 @click.option("--simulate", is_flag=True, help="The paper's simulations in place of data, beside its figures.")

@@ -52,7 +52,7 @@ def explain(
     model_args: Mapping[str, str] | None = None,
     limit: int = 100,
     seed: int = 0,
-    chunk: int = 4096,
+    chunk: int | None = None,
     runs_dir: Path | str = "runs",
     accept_errors: bool = False,
     progress: Progress | None = None,
@@ -83,7 +83,8 @@ def explain(
     limit : int
         Inputs.
     chunk : int
-        Counterfactuals that are shown to the subject in one call, about.
+        Counterfactuals that are shown to the subject in one call, about; what a kill can lose. By default 4,096, and
+        256 for language models.
 
     Returns
     -------
@@ -129,7 +130,8 @@ def explain(
     _refuse_early(method, family, found)
     run = Run.begin(Path(runs_dir), _manifest(found, method, seed, limit, command))
     with run.locked():
-        _work(run, found, method, family, seed, chunk, accept_errors, progress or (lambda what, done, total: None))
+        size = chunk or found.subject.chunk
+        _work(run, found, method, family, seed, size, accept_errors, progress or (lambda what, done, total: None))
     return run
 
 

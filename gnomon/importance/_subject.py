@@ -36,6 +36,8 @@ class Subject:
     name: str = "subject"
     readout: str = "value"
     classes: Sequence[str] = ()
+    chunk: ClassVar[int] = 4096
+    """Counterfactuals in one call, unless a user says otherwise."""
     digits: ClassVar[int] = 6
     """Decimals that are kept: sums in another order differ beyond them, and equal outputs must tie."""
 

@@ -29,6 +29,7 @@ class Chooser(Subject):
     """
 
     readout = "log-odds"
+    chunk: ClassVar[int] = 256
     digits: ClassVar[int] = 3
 
     def __init__(self, model: Any, task: Task, protocol: Protocol, items: Sequence[Item], field: str) -> None:
