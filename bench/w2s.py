@@ -115,7 +115,12 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=0, help="0: 20 for frozen, else 2")
     parser.add_argument("--lr", type=float, default=1e-4)
     parser.add_argument("--timed", type=int, default=1, help="epochs of the peer that are run; the rest are scaled")
-    parser.add_argument("--cells", type=int, default=0, help="cells of the peer that are run, spread over all; 0: all")
+    parser.add_argument(
+        "--cells",
+        type=int,
+        default=0,
+        help="cells of the peer that are run, as many of each model; the rest are scaled; 0: all",
+    )
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args()
     epochs = given.epochs or (20 if given.learner == "frozen" else 2)
@@ -123,7 +128,9 @@ def main() -> None:
     data = load_task(given.task, {"split": given.split} if given.split else {})
     rows = pool(judged(data.task, data.items()), learn=given.learn, test=given.test, seed=0)
     stages = nodes(names)
-    chosen = stages if not given.cells else stages[:: max(1, len(stages) // given.cells)][: given.cells]
+    by_model = {name: [node for node in stages if node.model == name] for name in names}
+    each = max(1, given.cells // len(names)) if given.cells else len(stages)
+    chosen = [node for found in by_model.values() for node in found[:: max(1, len(found) // each)][:each]]
     print(
         f"{given.learner}, {given.task}: {len(rows.learn)} rows to learn from, {len(rows.test)} to test on, {epochs} "
         "epochs"
@@ -134,7 +141,10 @@ def main() -> None:
         mine, found, ladder = ours(rows, names, given.learner, epochs, given.lr)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         took = [cell(rows, ladder, node, given.learner, epochs, given.lr, min(given.timed, epochs)) for node in chosen]
-        theirs = sum(seconds for seconds, _ in took) * len(stages) / len(chosen)
+        spent = {
+            name: [one for node, (one, _) in zip(chosen, took, strict=True) if node.model == name] for name in names
+        }
+        theirs = sum(statistics.mean(spent[name]) * len(found) for name, found in by_model.items())
         apart = [found[node] - accuracy for node, (_, accuracy) in zip(chosen, took, strict=True)]
         ratios.append(theirs / mine)
         print(

@@ -242,6 +242,24 @@ def batches(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
         yield held
 
 
+def alike(lengths: Sequence[int], waste: float = 0.25) -> list[list[int]]:
+    """Row numbers in groups of similar length, none of which has more than `waste` of padding to a token.
+
+    >>> alike([5, 40, 6, 41])
+    [[0, 2], [1, 3]]
+    """
+    groups: list[list[int]] = []
+    held = 0
+    for row in sorted(range(len(lengths)), key=lambda row: (lengths[row], row)):
+        if groups and lengths[row] * (len(groups[-1]) + 1) <= (1 + waste) * (held + lengths[row]):
+            groups[-1].append(row)
+            held += lengths[row]
+        else:
+            groups.append([row])
+            held = lengths[row]
+    return groups
+
+
 def _adapted(stack: Any, rank: int, seed: int) -> Any:
     """`stack`, frozen, with low-rank adapters at all its linear layers (Hu et al. 2021)."""
     from peft import LoraConfig, get_peft_model

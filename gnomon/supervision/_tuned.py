@@ -140,12 +140,14 @@ class Tuned:
 
 def _write_on(pupil: Scribe, ids: Sequence[Sequence[int]], starts: Sequence[int], tokens: int) -> None:
     """Add the gradient of the mean surprise of a token, over all that are to be written, piece by piece."""
-    from gnomon.models._pupil import batches
+    from gnomon.models._pupil import alike, batches
 
     total = sum(len(one) - start for one, start in zip(ids, starts, strict=True))
-    for rows in batches([len(one) for one in ids], tokens):
-        surprise = pupil.surprise([ids[row] for row in rows], [starts[row] for row in rows])
-        (surprise.sum() / total).backward()  # type: ignore[no-untyped-call]
+    for piece in batches([len(one) for one in ids], tokens):
+        for near in alike([len(ids[row]) for row in piece]):
+            rows = [piece[at] for at in near]
+            surprise = pupil.surprise([ids[row] for row in rows], [starts[row] for row in rows])
+            (surprise.sum() / total).backward()  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,7 @@ class _Judging:
         weak = torch.tensor(lesson.targets[places], dtype=torch.float32, device=pupil.device)
         pieces = list(batches([len(one) for one in ids], self._recipe.tokens))
         if len(pieces) == 1:
-            self._loss(self._texts.joined(pupil.logits(ids)), weak, step).backward()  # type: ignore[no-untyped-call]
+            self._loss(self._texts.joined(_by_length(pupil, ids)), weak, step).backward()  # type: ignore[no-untyped-call]
             return
         whole = torch.from_numpy(pupil.predict(ids, self._recipe.tokens)).to(pupil.device).requires_grad_()
         self._loss(self._texts.joined(whole), weak, step).backward()  # type: ignore[no-untyped-call]
@@ -214,6 +216,15 @@ class _Judging:
     def _states(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         found = self.pupil.predict(self._texts.of(rows), self._recipe.tokens, "states")
         return found[: len(rows)] - found[len(rows) :] if self._texts.pairs else found
+
+
+def _by_length(pupil: Pupil, ids: Sequence[Sequence[int]]) -> torch.Tensor:
+    """Logits (n, 2) of texts that fit in memory together, with gradient, computed among texts of similar length."""
+    from gnomon.models._pupil import alike
+
+    groups = alike([len(one) for one in ids])
+    found = torch.cat([pupil.logits([ids[row] for row in rows]) for rows in groups])
+    return found[torch.tensor([row for rows in groups for row in rows], device=found.device).argsort()]
 
 
 class _Writing:
