@@ -1,5 +1,7 @@
 """Fits applied to other rows: transfer, prompts without a probe of their own, and rows with their own statistics."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from gnomon.errors import UsageError
 from gnomon.knowledge import planted_pairs
 from gnomon.knowledge._examine import Sides
 from gnomon.knowledge._fit import Fitted, apply, fit_grid, held_out
+from gnomon.knowledge._transfer import _alignment
 from gnomon.knowledge.probes.ccs import CCS
 from gnomon.knowledge.probes.logistic import Logistic
 
@@ -100,3 +103,26 @@ def test_sides_are_decided_as_the_study_decides_and_can_be_cut_to_some_rows():
     some = sides.keep(NAMES == "b")
     assert (len(some.X), len(some.y), some.transductive, some.feature) == (100, 100, True, None)
     assert set(some.templates.tolist()) == {"b"}
+
+
+def test_a_shift_of_features_is_what_alignment_undoes():
+    """One direction holds the truth in both tasks; the other task's states are moved and stretched, side by side."""
+    pairs = planted_pairs(600, 16, truth=4.0, seed=0)
+    shift = np.random.default_rng(2).normal(size=(1, 2, 16)) * 40
+    shift[0, :, :] += np.array([[30.0], [-30.0]])
+    moved = pairs.X[300:] * 3 + shift
+    train = np.arange(300) < 180
+    found = []
+    for name, X, y in (("one", pairs.X[:300], pairs.y[:300]), ("two", moved, pairs.y[300:])):
+        probe = Logistic().fit(X[train], y[train])
+        rows = SimpleNamespace(train=train, test=~train, y=y, X=X, templates=np.full(300, "t"), name=name)
+        fitted = Fitted("logistic", "1", {"": probe}, probe.decision_function(X), probe.predict_proba(X))
+        part = SimpleNamespace(name=name)
+        found.append(SimpleNamespace(rows=rows, part=part, layer="1", fitted={"logistic": fitted}))
+    states = SimpleNamespace(layer=lambda rows, layer: rows.X)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("gnomon.knowledge._transfer._accuracy", lambda *given: 0.0)
+        first, _ = _alignment(found, "logistic", states)
+    assert first[:3] == ["logistic", "one", "two"]
+    assert first[3] < 0.7
+    assert first[4] > 0.9

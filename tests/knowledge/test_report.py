@@ -233,6 +233,13 @@ def test_several_tasks_have_p_values_over_all_of_them_and_a_transfer_matrix(both
     assert [matrix.values[k][k] for k in (0, 1)] == diagonal
     logistic = block(run, "matrix", "Transfer of logistic").values
     assert min(logistic[0][1], logistic[1][0]) > 0.9  # an oracle holds the truth of all tasks in one direction
+    rows = block(run, "table", "Transfer with and without").rows
+    assert [row[:3] for row in rows if row[0] == "logistic"] == [
+        ["logistic", "facts", "true_false"],
+        ["logistic", "true_false", "facts"],
+    ]
+    assert [row[5] for row in rows if row[0] == "logistic"] == [logistic[0][1], logistic[1][0]]
+    assert all(0 <= share <= 1 for row in rows for share in row[3:])
 
 
 @pytest.mark.parametrize("stacked", [True, False])
