@@ -247,7 +247,7 @@ def test_a_text_that_the_tokenizer_erases_is_refused_as_a_continuation(tokenizer
 def test_the_cut_takes_as_few_tokens_as_fit_and_leaves_one(length, lengths, limit):
     ids = [*range(length)] or [0]
     fit = Encoder.__new__(Encoder)
-    fit._limit = limit
+    fit.limit = limit
     if max(lengths) > limit:
         with pytest.raises(ModelError, match=f"has {max(lengths)} tokens, more than the {limit} "):
             fit._fit(ids, [[7] * n for n in lengths])
