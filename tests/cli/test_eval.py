@@ -106,7 +106,7 @@ from gnomon.cli import main
 def slow(self, asks, skip):
     for index in range(len(asks)):
         if not skip(index):
-            time.sleep(0.02)
+            time.sleep(0.1)
             yield [(index, self._answer(index, asks[index]))]
 
 mock.Uniform.score = slow
