@@ -5,9 +5,10 @@ right (`tests/supervision/`).
 
 The straightforward schedule is that of the method's released sweep: for every cell the model is loaded again, texts are
 tokenised one by one, every row is its own minibatch and gradients are added up to a batch of 32. Nothing is padded.
-With a frozen network each epoch runs it again under `no_grad`, as the release's linear probe does. Both ways train the
-same stages on the same labels: supervisors, ceilings, and students for all pairs of models and both losses. Accuracies
-can be compared where the peer runs all epochs (`--timed`).
+With a frozen network each epoch runs it again under `no_grad`, as the release's linear probe does. It is written with
+transformers and peft alone, and starts with the same weights. Both ways train the same stages on the same labels:
+supervisors, ceilings, and students for all pairs of models and both losses. Accuracies can be compared where the peer
+runs all epochs (`--timed`). Libraries are imported before a clock starts.
 """
 
 from __future__ import annotations
@@ -21,9 +22,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import peft
 import torch
+import transformers
 
-from gnomon.models import load_model
+from gnomon.models import load_model, smollm2
+from gnomon.stats import stream
 from gnomon.supervision._frozen import Frozen
 from gnomon.supervision._heads import HeadRecipe
 from gnomon.supervision._ladder import Ladder, Node, ceiling, student, supervisor
@@ -59,49 +63,72 @@ def ours(rows: Pool, names: list[str], learner: str, epochs: int, lr: float) -> 
     return time.perf_counter() - began, found, ladder
 
 
+class Plain:
+    """A network with a head of two classes, as a user of transformers and peft writes it: one row at a time."""
+
+    def __init__(self, name: str, learner: str, seed: int) -> None:
+        base, _, layers = name.partition("@layers=")
+        place = smollm2.folder() if base == "smollm2" else base.removeprefix("hf/")
+        config = transformers.AutoConfig.from_pretrained(place)
+        config.num_hidden_layers = int(layers or config.num_hidden_layers)
+        self.tokenizer = transformers.AutoTokenizer.from_pretrained(place)
+        self.stack = transformers.AutoModel.from_pretrained(place, config=config, dtype=torch.float32).eval()
+        self.head = torch.nn.Linear(self.stack.config.hidden_size, 2)
+        with torch.no_grad():
+            self.head.bias.zero_()
+            rows = [self.tokenizer(text)["input_ids"][-1] for text in ("0", "1")]
+            self.head.weight.copy_(self.stack.get_input_embeddings().weight[rows])  # the output rows are the same
+            if learner == "frozen":
+                self.head.weight.zero_()
+        self.stack.requires_grad_(learner == "full")
+        if learner == "lora":
+            torch.manual_seed(seed)
+            self.stack = peft.get_peft_model(
+                self.stack, peft.LoraConfig(r=8, lora_alpha=16, lora_dropout=0.0, target_modules="all-linear")
+            )
+        self.weights = [*(one for one in self.stack.parameters() if one.requires_grad), *self.head.parameters()]
+        self.learns = learner != "frozen"
+
+    def logits(self, text: str) -> torch.Tensor:
+        """(1, 2), with gradient where there is something to learn."""
+        ids = torch.tensor([self.tokenizer(text)["input_ids"]])
+        with torch.set_grad_enabled(self.learns and torch.is_grad_enabled()):
+            state = self.stack(input_ids=ids).last_hidden_state[:, -1]
+        found: torch.Tensor = self.head(state)
+        return found
+
+
 def cell(
     rows: Pool, ladder: Ladder, node: Node, learner: str, epochs: int, lr: float, timed: int
 ) -> tuple[float, float]:
     """Seconds and test accuracy of one stage by itself, one row at a time; `timed` epochs are run, the rest scaled."""
     began = time.perf_counter()
-    model: Any = load_model(node.model)
-    pupil = model.pupil(
-        "full" if learner == "frozen" else learner, node.seed, "zero" if learner == "frozen" else "unembedding", 8
-    )
-    frozen = learner == "frozen"
-    weights = list(pupil.head.parameters()) if frozen else pupil.weights()
-    rate = HeadRecipe().lr / 10 if frozen else lr  # states are not standardised here
-    optimiser = torch.optim.AdamW(weights, lr=rate, weight_decay=0.0)
+    plain = Plain(node.model, learner, node.seed)
+    rate = HeadRecipe().lr / 10 if learner == "frozen" else lr  # states are not standardised here
+    optimiser = torch.optim.AdamW(plain.weights, lr=rate, weight_decay=0.0)
     learn, _ = ladder.rows(node)
     targets = torch.tensor(ladder.labels(node, learn), dtype=torch.float32)
     loss, per_epoch = loss_named(node.loss), -(-len(learn) // 32)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, per_epoch * epochs)
     step = Step(0, per_epoch * epochs)
-    texts = [pupil.ids([rows.texts[row]])[0] for row in learn]
     ready = time.perf_counter() - began
-    order = np.random.default_rng(node.seed).permutation(len(learn))
-    for _ in range(timed):
+    for epoch in range(timed):
+        order = stream(node.seed, f"order/{epoch}").permutation(len(learn))
         for low in range(0, len(order), 32):
             places = order[low : low + 32].tolist()
-            logits = []
-            for place in places:
-                with torch.set_grad_enabled(not frozen):
-                    state = pupil.states([texts[place]])
-                logits.append(pupil.head(state))
             optimiser.zero_grad()
+            logits = [plain.logits(rows.texts[learn[place]]) for place in places]
             loss(torch.cat(logits), targets[places], step).backward()
             optimiser.step()
             schedule.step()
             step.number += 1
     trained = time.perf_counter() - began - ready
-    wanted = ladder.wanted(node)
     with torch.no_grad():
-        for row in wanted:
-            pupil.logits(pupil.ids([rows.texts[row]]))
-        says = [float(np.diff(pupil.logits(pupil.ids([rows.texts[row]]))[0].numpy())[0]) for row in rows.test]
+        for row in ladder.wanted(node):
+            plain.logits(rows.texts[row])
+        says = np.array([float(plain.logits(rows.texts[row])[0].diff()) for row in rows.test])
     asked = time.perf_counter() - began - ready - trained
-    accuracy = float(((np.array(says) > 0) == rows.labels[rows.test]).mean())
-    return ready + trained * epochs / timed + asked, accuracy
+    return ready + trained * epochs / timed + asked, float(((says > 0) == rows.labels[rows.test]).mean())
 
 
 def main() -> None:
@@ -136,6 +163,9 @@ def main() -> None:
         "epochs"
     )
     print(f"{len(stages)} stages; the peer runs {len(chosen)} of them, {min(given.timed, epochs)} epochs each, scaled")
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    Plain(names[0], given.learner, 0)  # libraries import their parts when they are first used
     ratios = []
     for number in range(given.repeats):
         mine, found, ladder = ours(rows, names, given.learner, epochs, given.lr)

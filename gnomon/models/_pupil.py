@@ -20,6 +20,7 @@ from torch import Tensor
 
 from gnomon.asks import Ask, Completion, Decoding, Failed, Prompt
 from gnomon.errors import ModelError, UsageError
+from gnomon.models._last_read import LastRead
 
 if TYPE_CHECKING:
     from gnomon.models._tokens import Encoder
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["METHODS", "Pupil", "Scribe"]
 
 METHODS = ("full", "lora")
+
+_CPU_TOKENS = 1024
+"""Most tokens that a processor predicts at once: with more, activations leave its caches, and nothing is gained."""
 
 
 class Pupil:
@@ -69,12 +73,19 @@ class Pupil:
             self.head.weight.zero_() if first is None else self.head.weight.copy_(first)
         self._stack = stack.requires_grad_(True) if method == "full" else _adapted(stack, rank, seed)
         self._stack.eval()  # no dropout, as in the released code: what is compared are labels, not luck
+        self._last = LastRead(self._stack)
+        self._rows: Tensor | None = None
         self.tokens_computed = 0
 
     @property
     def device(self) -> torch.device:
         """Where it computes."""
         return self.head.weight.device
+
+    @property
+    def pass_tokens(self) -> int:
+        """Tokens that cost as much as one more pass: few on a processor, many where a pass waits for its kernels."""
+        return 32 if self.device.type == "cpu" else 4096
 
     def weights(self) -> list[torch.nn.Parameter]:
         """All that is trained."""
@@ -103,13 +114,34 @@ class Pupil:
                 )
         return found
 
+    def forget_all_but(self, ids: Sequence[Sequence[int]]) -> None:
+        """Keep those rows of the input table alone that these texts need; nothing else can be read afterwards.
+
+        A row that no text needs has no gradient, so that training is the same, with less to keep and to update. Adapters
+        leave the table as it is, and so does this for them.
+        """
+        table = self._stack.get_input_embeddings()
+        if not table.weight.requires_grad:
+            return
+        used = torch.unique(torch.tensor([0, *(token for one in ids for token in one)]))
+        self._rows = torch.zeros(table.weight.shape[0], dtype=torch.long, device=table.weight.device)
+        self._rows[used] = torch.arange(len(used), device=self._rows.device)
+        table.weight = torch.nn.Parameter(table.weight.detach()[used.to(table.weight.device)].clone())
+        table.num_embeddings = len(used)
+        if table.padding_idx is not None:  # its row is not taught
+            padding = int(self._rows[table.padding_idx])
+            table.padding_idx = padding if int(used[padding]) == table.padding_idx else None
+
     def states(self, ids: Sequence[Sequence[int]]) -> Tensor:
         """(n, width), float32, with gradient: the states that the head reads, of texts padded to the longest."""
         tokens, mask = _padded(ids, self.device)
-        out = self._stack(input_ids=tokens, attention_mask=mask).last_hidden_state
+        if self._rows is not None:
+            tokens = self._rows[tokens]
         lengths = mask.sum(dim=1)
-        self.tokens_computed += int(lengths.sum())
         at = lengths - 1 if self._causal else torch.zeros_like(lengths)
+        with self._last.only(at):
+            out = self._stack(input_ids=tokens, attention_mask=mask).last_hidden_state
+        self.tokens_computed += int(lengths.sum())
         found: Tensor = out[torch.arange(len(ids), device=out.device), at.to(out.device)].float()
         return found
 
@@ -124,6 +156,8 @@ class Pupil:
         read = self.logits if what == "logits" else self.states
         width = 2 if what == "logits" else self.head.weight.shape[1]
         found = np.empty((len(ids), width), dtype=np.float32)
+        if self.device.type == "cpu":
+            tokens = min(tokens, _CPU_TOKENS)
         with torch.no_grad():
             for rows in batches([len(one) for one in ids], tokens):
                 found[rows] = read([ids[row] for row in rows]).cpu().numpy()
@@ -242,32 +276,51 @@ def batches(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
         yield held
 
 
-def alike(lengths: Sequence[int], waste: float = 0.25) -> list[list[int]]:
-    """Row numbers in groups of similar length, none of which has more than `waste` of padding to a token.
+def alike(lengths: Sequence[int], pass_tokens: int) -> list[list[int]]:
+    """Row numbers in groups of similar length, so that padding and passes cost least; a pass costs as much as
+    `pass_tokens` places, beside those that it computes.
 
-    >>> alike([5, 40, 6, 41])
-    [[0, 2], [1, 3]]
+    >>> alike([50, 4, 60, 5], 32)
+    [[1, 3], [0, 2]]
     """
+    order = sorted(range(len(lengths)), key=lambda row: (lengths[row], row))
+    best, cut = [0] + [0] * len(order), [0] * (len(order) + 1)  # of the first k rows: the least cost, the last group
+    for end in range(1, len(order) + 1):
+        longest = lengths[order[end - 1]]
+        best[end], cut[end] = min((best[start] + longest * (end - start) + pass_tokens, start) for start in range(end))
     groups: list[list[int]] = []
-    held = 0
-    for row in sorted(range(len(lengths)), key=lambda row: (lengths[row], row)):
-        if groups and lengths[row] * (len(groups[-1]) + 1) <= (1 + waste) * (held + lengths[row]):
-            groups[-1].append(row)
-            held += lengths[row]
-        else:
-            groups.append([row])
-            held = lengths[row]
-    return groups
+    end = len(order)
+    while end:
+        groups.append(order[cut[end] : end])
+        end = cut[end]
+    return groups[::-1]
+
+
+class _InPlace:
+    """A low-rank adapter's share, added where the layer's own output lies: peft's own rule makes two more copies of
+    it. In peft's terms this is a variant of the layer."""
+
+    @staticmethod
+    def forward(module: Any, active_adapter: str, x: Tensor, result: Tensor, **kwargs: Any) -> Tensor:
+        down, up = module.lora_A[active_adapter].weight, module.lora_B[active_adapter].weight
+        low = torch.nn.functional.linear(x, down).flatten(0, -2)
+        flat = result.view(-1, result.shape[-1])
+        return flat.addmm_(low, up.T, alpha=module.scaling[active_adapter]).view(result.shape)
 
 
 def _adapted(stack: Any, rank: int, seed: int) -> Any:
     """`stack`, frozen, with low-rank adapters at all its linear layers (Hu et al. 2021)."""
     from peft import LoraConfig, get_peft_model
+    from peft.tuners.lora import LoraLayer
 
     stack.requires_grad_(False)
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an older name of an attribute, and a setting that peft mends by itself
         torch.manual_seed(seed)
-        return get_peft_model(
+        found = get_peft_model(
             stack, LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules="all-linear")
         )
+    for module in found.modules():
+        if isinstance(module, LoraLayer):
+            module.lora_variant["default"] = _InPlace
+    return found

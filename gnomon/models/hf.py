@@ -260,7 +260,7 @@ class _Encoder(_Readable):
         limit = self._reads.limit(self._config, tokenizer)
         liner = Liner.of(tokenizer, None)
         return Pupil(
-            copy.deepcopy(self._stack),
+            _copy(self._stack, method),
             lambda texts: [list(liner.single(text, "").ids) for text in texts],
             None,
             method,
@@ -353,9 +353,9 @@ class _Causal(_Readable):
         network, encoder = self._network, self._encoder
         first = self.unembedding(("0", "1")) if start == "unembedding" else None
         if writes:
-            return Scribe(copy.deepcopy(network), encoder, first, method, seed, rank, self._batch_tokens)
+            return Scribe(_copy(network, method), encoder, first, method, seed, rank, self._batch_tokens)
         return Pupil(
-            copy.deepcopy(network.base_model), encoder.whole, first, method, seed, True, self.context_length, rank
+            _copy(network.base_model, method), encoder.whole, first, method, seed, True, self.context_length, rank
         )
 
     def unembedding(self, texts: Sequence[str]) -> Any:
@@ -461,6 +461,12 @@ def _first_layers(shown: str, config: Any, value: str) -> Any:
         text.layer_types = text.layer_types[: int(value)]
     text.num_hidden_layers = int(value)
     return config
+
+
+def _copy(network: Any, method: str) -> Any:
+    """A copy to be taught; under adapters the weights stay as they are, and are shared."""
+    shared = {id(one): one for one in network.parameters()} if method == "lora" else {}
+    return copy.deepcopy(network, shared)
 
 
 def _at(revision: str) -> dict[str, str]:

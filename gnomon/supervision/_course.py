@@ -54,6 +54,11 @@ class TuneRecipe:
         """The learning rate."""
         return self.lr if self.lr is not None else 5e-5 if self.method == "full" else 2e-4
 
+    def optimiser(self, pupil: Pupil, steps: int) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+        """For all that `pupil` learns with, and its schedule over `steps`."""
+        found = torch.optim.AdamW(pupil.weights(), lr=self.rate, weight_decay=0.0, fused=True)
+        return found, torch.optim.lr_scheduler.CosineAnnealingLR(found, steps)
+
 
 class Teaching(Contract):
     """What a batch teaches a pupil, and what the pupil then says."""
@@ -89,8 +94,7 @@ class Course:
         self._per_epoch = -(-len(job.lesson.rows) // recipe.batch)
         self._total = self._per_epoch * recipe.epochs
         self._looks = sorted({round(self._total * (k + 1) / recipe.looks) for k in range(recipe.looks)} - {0})
-        self._optimiser = torch.optim.AdamW(self._pupil.weights(), lr=recipe.rate, weight_decay=0.0)
-        self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self._optimiser, self._total)
+        self._optimiser, self._schedule = recipe.optimiser(self._pupil, self._total)
         self._step = Step(0, self._total, recipe.batch)
         self.test: list[NDArray[Any]] = []
         self.held: list[float] = []

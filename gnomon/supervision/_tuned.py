@@ -69,7 +69,13 @@ class Tuned:
     def spec(self, pool: Pool) -> dict[str, Any]:
         """All that changes what is learned, beside the job and the model."""
         recipe = {key: value for key, value in dataclasses.asdict(self._recipe).items() if key != "tokens"}
-        return {"learner": "tuned", **recipe, "lr": self._recipe.rate, "select": self._select, "writes": pool.written}
+        return {
+            "learner": "tuned v2",
+            **recipe,
+            "lr": self._recipe.rate,
+            "select": self._select,
+            "writes": pool.written,
+        }
 
     def fingerprint(self, name: str) -> str:
         """What says which model learns."""
@@ -93,6 +99,8 @@ class Tuned:
         if name not in self._ids and not pool.written:
             self._ids[name] = pupil.ids([*pool.texts, *pool.against])
         ids = self._ids.get(name, [])
+        if not writes:
+            pupil.forget_all_but(ids)
         judging = None if pool.written else _Judging(pupil, _Texts(ids, len(pool.against)), job, recipe)
         if judging and job.lesson.loss == PROBE:
             says = judging.probe(job.lesson.targets, np.concatenate([job.test, job.wanted]))
@@ -123,9 +131,8 @@ class Tuned:
             texts = [ids[row + offset] for offset in ((0, pairs) if pairs else (0,)) for row in job.lesson.rows]
             texts = [one for one in texts if len(one) > 1]
             order = stream(job.lesson.seed, "order/generative").permutation(len(texts))
-            optimiser = torch.optim.AdamW(pupil.weights(), lr=self._recipe.rate, weight_decay=0.0)
             steps = -(-len(texts) // self._recipe.batch)
-            schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+            optimiser, schedule = self._recipe.optimiser(pupil, steps)
             for number in range(steps):
                 batch = [texts[at] for at in order[number * self._recipe.batch : (number + 1) * self._recipe.batch]]
                 optimiser.zero_grad(set_to_none=True)
@@ -144,7 +151,7 @@ def _write_on(pupil: Scribe, ids: Sequence[Sequence[int]], starts: Sequence[int]
 
     total = sum(len(one) - start for one, start in zip(ids, starts, strict=True))
     for piece in batches([len(one) for one in ids], tokens):
-        for near in alike([len(ids[row]) for row in piece]):
+        for near in alike([len(ids[row]) for row in piece], pupil.pass_tokens):
             rows = [piece[at] for at in near]
             surprise = pupil.surprise([ids[row] for row in rows], [starts[row] for row in rows])
             (surprise.sum() / total).backward()  # type: ignore[no-untyped-call]
@@ -222,7 +229,7 @@ def _by_length(pupil: Pupil, ids: Sequence[Sequence[int]]) -> torch.Tensor:
     """Logits (n, 2) of texts that fit in memory together, with gradient, computed among texts of similar length."""
     from gnomon.models._pupil import alike
 
-    groups = alike([len(one) for one in ids])
+    groups = alike([len(one) for one in ids], pupil.pass_tokens)
     found = torch.cat([pupil.logits([ids[row] for row in rows]) for rows in groups])
     return found[torch.tensor([row for rows in groups for row in rows], device=found.device).argsort()]
 
