@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gnomon.asks import (
     Ask,
     Completion,
@@ -34,6 +37,7 @@ __all__ = [
     "Learns",
     "Model",
     "ModelName",
+    "Nested",
     "Provider",
     "Represents",
     "Scores",
@@ -168,6 +172,26 @@ class Untrained(Protocol):
 
     def untrained(self, seed: int) -> Model:
         """The same architecture and tokenizer with weights drawn from `seed`, as its family draws them."""
+        ...
+
+
+@runtime_checkable
+class Nested(Protocol):
+    """The ability to be read as a part of a deeper network: its first blocks, cut off after so many."""
+
+    @property
+    def depth(self) -> int:
+        """Blocks."""
+        ...
+
+    @property
+    def network(self) -> str:
+        """What all cuts of one network that are read by one rule have in common, and no others."""
+        ...
+
+    def closed(self, states: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What leaves the stack that is cut after a block, from states (n, width) after that block: normed, where the
+        network ends in a norm. Raises ModelError where that cannot be told."""
         ...
 
 

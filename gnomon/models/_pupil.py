@@ -117,8 +117,8 @@ class Pupil:
     def forget_all_but(self, ids: Sequence[Sequence[int]]) -> None:
         """Keep those rows of the input table alone that these texts need; nothing else can be read afterwards.
 
-        A row that no text needs has no gradient, so that training is the same, with less to keep and to update. Adapters
-        leave the table as it is, and so does this for them.
+        A row that no text needs has no gradient, so training is the same, with less to keep and to update. Adapters
+        leave the table as it is, and so does this.
         """
         table = self._stack.get_input_embeddings()
         if not table.weight.requires_grad:
@@ -320,7 +320,7 @@ def _adapted(stack: Any, rank: int, seed: int) -> Any:
         found = get_peft_model(
             stack, LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules="all-linear")
         )
-    for module in found.modules():
-        if isinstance(module, LoraLayer):
-            module.lora_variant["default"] = _InPlace
+    layers: list[Any] = [module for module in found.modules() if isinstance(module, LoraLayer)]
+    for layer in layers:
+        layer.lora_variant["default"] = _InPlace
     return found

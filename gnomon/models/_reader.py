@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from gnomon.asks import Failed, Reading, StateLayout, States
-from gnomon.models._reader_layers import Taken, blocks_of, checked, taking
+from gnomon.models._reader_layers import Taken, blocks_of, checked, closing_of, taking
 from gnomon.models._reader_text import Line, Liner, flattened, joined, lines
 from gnomon.models._scorer import Scorer
 from gnomon.models._tree import Read, Sequence_
@@ -63,6 +63,15 @@ class DecoderReader(_Batches):
         base = model.base_model
         base = base.get_decoder() if hasattr(base, "get_decoder") and base.get_decoder() is not None else base
         self._base, self._blocks = base, blocks_of(base, len(layout.layers) - 1, shown)
+        self._closing: Any = None
+
+    def closed(self, states: NDArray[np.float32]) -> NDArray[np.float32]:
+        """States (n, width) after a block as they would leave the stack if it ended there."""
+        if self._closing is None:
+            self._closing = closing_of(self._base, self._blocks[-1], self._shown)
+        with torch.inference_mode():
+            given = torch.from_numpy(states).to(self._model.device, self._model.dtype)
+            return np.asarray(self._closing(given).float().cpu().numpy(), dtype=np.float32)
 
     def represent(self, readings: Sequence[Reading], skip: Skip) -> Iterator[Found]:
         texts: dict[int, Sequence[Line]] = {}

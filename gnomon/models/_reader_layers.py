@@ -1,7 +1,7 @@
 """Where a network's states are: its blocks, taken by hooks at wanted positions.
 
-Belongs here: finding blocks, hooks, and finite checks. Does not belong here: texts (`_reader_text.py`) or batches
-(`_reader.py`).
+Belongs here: finding blocks and what follows them, hooks, and finite checks. Does not belong here: texts
+(`_reader_text.py`) or batches (`_reader.py`).
 
 State k is what block k gives ("0" is what the first block is given), and the last is what leaves the stack after its
 final norm, exactly as transformers' `output_hidden_states` numbers them. Only the wanted positions are kept.
@@ -21,7 +21,7 @@ from torch import Tensor
 from gnomon.asks import Failed, StateLayout, States
 from gnomon.errors import ModelError
 
-__all__ = ["Taken", "blocks_of", "checked", "taking"]
+__all__ = ["Taken", "blocks_of", "checked", "closing_of", "taking"]
 
 
 def blocks_of(stack: Any, count: int, shown: str) -> Sequence[Any]:
@@ -33,6 +33,28 @@ def blocks_of(stack: Any, count: int, shown: str) -> Sequence[Any]:
         f"the states of '{shown}' cannot be read: its {type(stack).__name__} has no list of {count} blocks.",
         hint="Use a transformer whose layers follow one another.",
     )
+
+
+def closing_of(stack: Any, last: Any, shown: str) -> Any:
+    """The module that the states after the `last` block go through before they leave `stack`, found by trying which one
+    gives what leaves; raises ModelError where none does."""
+    given: list[Tensor] = []
+    handle = last.register_forward_hook(lambda _, args, out: given.append(out[0] if isinstance(out, tuple) else out))
+    try:
+        with torch.inference_mode():
+            left = stack(input_ids=torch.tensor([[1, 2, 3]], device=stack.device), use_cache=False).last_hidden_state
+    finally:
+        handle.remove()
+    for module in (torch.nn.Identity(), *stack.children()):
+        if isinstance(module, torch.nn.ModuleList):
+            continue
+        try:
+            with torch.inference_mode():
+                if torch.equal(module(given[0]), left):
+                    return module
+        except Exception:  # a module that wants something else is not the one
+            continue
+    raise ModelError(f"what '{shown}' does with its last block's states is not known.")
 
 
 class Taken:

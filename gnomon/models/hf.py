@@ -30,6 +30,9 @@ from gnomon.models._model import (
 )
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from gnomon.models._highlighter import Highlighter
     from gnomon.models._scorer import Scorer
     from gnomon.models._tokens import Encoder
@@ -130,12 +133,15 @@ class _Other:
         return fingerprint(self._place, self._revision)
 
     def fingerprint(self) -> str:
+        return self._hash(layers=self._config.get_text_config().num_hidden_layers)
+
+    def _hash(self, **more: Any) -> str:
         parts: dict[str, Any] = {
             "provider": "hf v1",
             "weights": self._weights,
-            "layers": self._config.get_text_config().num_hidden_layers,
             "dtype": self._torch_dtype(),
             "bos": self._bos,
+            **more,
         }
         if self._chat:
             parts["chat"] = True
@@ -345,6 +351,20 @@ class _Causal(_Readable):
         start = self._encoder.start
         liner = self._reads.ended(Liner(tokenizer, self.context_length, start, ()))
         return DecoderReader(self._network, self.layout(), liner, self.name, self._scorer, self._reads.space)
+
+    @property
+    def depth(self) -> int:
+        return int(self._config.get_text_config().num_hidden_layers)
+
+    @property
+    def network(self) -> str:
+        if self._random is not None:  # each depth draws its own weights
+            return self.fingerprint()
+        return self._hash(rule=self.layout().rule, tokens=self._batch_tokens, sharing=self._sharing)
+
+    def closed(self, states: NDArray[np.float32]) -> NDArray[np.float32]:
+        found: NDArray[np.float32] = self._reader.closed(states)
+        return found
 
     def pupil(self, method: str, seed: int, start: str, rank: int, writes: bool = False) -> Any:
         """A trainable copy; with start "unembedding" its head begins with the output rows of "0" and "1"."""

@@ -16,7 +16,7 @@ import numpy as np
 from gnomon.errors import UsageError
 from gnomon.models import Model, Represents
 from gnomon.supervision._agreement import agreement, chosen_point
-from gnomon.supervision._features import Features, read_features
+from gnomon.supervision._features import Features, deepest, read_features
 from gnomon.supervision._heads import HeadRecipe, train_heads
 from gnomon.supervision._pool import Pool
 from gnomon.supervision._stages import Job, Outcome
@@ -76,6 +76,8 @@ class Frozen:
         """States of all the pool's texts, or differences of states where texts are compared."""
         key = (name, id(pool))
         if key not in self._features:
+            if (whole := deepest(self._models, name)) != name:
+                self.features(pool, whole)  # its pass gives these, too
             model = self._models[name]
             assert isinstance(model, Represents)
             labels = pool.labels.tolist()
@@ -85,6 +87,7 @@ class Frozen:
                 [*labels, *(1 - label for label in labels)] if pool.against else labels,
                 self._root,
                 lambda done, total: self._progress(f"reading · {name}", done, total),
+                [one for one in self._models.values() if isinstance(one, Represents)],
             )
             self._features[key] = found.compared() if pool.against else found
         return self._features[key]
