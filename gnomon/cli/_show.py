@@ -39,7 +39,7 @@ def show(blocks: Sequence[Block], out: Console) -> None:
         elif isinstance(block, Verdict) and (block.headline or not estimates):
             _verdict(block, out)
         elif isinstance(block, Table) and (block.headline or not estimates):
-            out.print(_table(block))
+            out.print(_table(block, out.width))
             _caption(block.caption, out)
         elif isinstance(block, Matrix) and (block.headline or not estimates):
             for table in _matrix(block, out.width):
@@ -87,14 +87,24 @@ def _estimates(estimates: Sequence[Estimate]) -> RichTable:
     return table
 
 
-def _table(block: Table) -> RichTable:
+def _table(block: Table, width: int) -> RichTable:
+    """Rows; no word is broken while there is room, for half a name may be another's."""
+    rows = [
+        [_safe(format_cell(cell, column.format)) for cell, column in zip(row, block.columns, strict=True)]
+        for row in block.rows
+    ]
+    labels = [_safe(column.label) for column in block.columns]
+    longest = [
+        max((len(word) for text in (label, *(row[at] for row in rows)) for word in text.split()), default=0)
+        for at, label in enumerate(labels)
+    ]
+    fits = sum(longest) + _GAP * len(longest) <= width
     table = _plain(block.title)
-    for column in block.columns:
-        table.add_column(_safe(column.label), justify="left" if column.format == "text" else "right", overflow="fold")
-    for row in block.rows:
-        table.add_row(
-            *(_safe(format_cell(cell, column.format)) for cell, column in zip(row, block.columns, strict=True))
-        )
+    for column, label, least in zip(block.columns, labels, longest, strict=True):
+        justify = "left" if column.format == "text" else "right"
+        table.add_column(label, justify=justify, overflow="fold", min_width=least if fits else None)  # type: ignore[arg-type]
+    for row in rows:
+        table.add_row(*row)
     return table
 
 

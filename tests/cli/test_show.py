@@ -128,3 +128,17 @@ def test_no_text_drives_the_terminal_or_is_read_as_markup():
     assert not set("\x1b\x07\u202e") & set(text)
     assert "‹U+001B›[2J" in text
     assert text.count("[red]x[/red]") >= 12
+
+
+def test_words_stay_whole_while_there_is_room():
+    """A name that is broken in its middle may read as another one: layers=1 over 0."""
+    columns = [Column(label=label) for label in ("task", "supervisor", "student", "note", "verdict")]
+    names = [f"model@layers={depth}" for depth in (1, 10, 100)]
+    rows = [["one", name, name, "a long sentence that may be broken", "no (-0.005 to +0.084)"] for name in names]
+    block = Table(title="", columns=columns, rows=rows, headline=True)
+    shown = printed(block, width=84)
+    assert shown.count("model@layers=100 ") == 2
+    assert "broken" in shown
+    assert all(len(line) <= 84 for line in shown.splitlines())
+    narrow = printed(block, width=40)
+    assert all(len(line) <= 40 for line in narrow.splitlines())
