@@ -92,8 +92,8 @@ def judged(task: Task, items: Sequence[Item], template: str = "") -> list[Judged
     """The texts of `items`, by the task's own rule, else by the general one.
 
     The general rule words an item with `template` (by default the first that can word a contrast pair). Where all items
-    have the same two choices, the text is the question and the label the answer; else the question with the right
-    choice, and with a wrong one. Where the task's choices are compared, both stand in one `Judged`.
+    of a subset have the same two choices, the text is the question and the label the answer; else the question with the
+    right choice, and with a wrong one. Where the task's choices are compared, both stand in one `Judged`.
 
     Raises UsageError for a task that is no choice task, DataError where no text came of the items.
 
@@ -120,7 +120,9 @@ def judged(task: Task, items: Sequence[Item], template: str = "") -> list[Judged
 
 
 def _general(task: Task, items: Sequence[Item], template: str, protocol: Protocol) -> Judge:
-    same = len({item.choices for item in (*task.examples, *items)}) == 1
+    choices: dict[str, set[tuple[str, ...]]] = {}
+    for item in (*task.examples, *items):
+        choices.setdefault(item.subset, set()).add(item.choices)
 
     def judge(item: Item) -> tuple[Judged, ...]:
         if wrong_choice(item) is None:
@@ -129,7 +131,7 @@ def _general(task: Task, items: Sequence[Item], template: str, protocol: Protoco
         if task.compared:
             less, more = (pair.ask.context + answer for answer in pair.ask.continuations)
             return (Judged(item.id, item.group, more, int(item.answer == 1), less),)
-        if same and len(item.choices) == 2:
+        if len(choices[item.subset]) == 1 and len(item.choices) == 2:
             return (Judged(item.id, item.group, pair.ask.context, int(item.answer == 1)),)
         texts = [pair.ask.context + answer for answer in pair.ask.continuations]
         return tuple(

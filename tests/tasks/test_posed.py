@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gnomon.errors import UsageError
-from gnomon.tasks import load_task, posed, task_named, written_only
+from gnomon.tasks import judged, load_task, posed, task_named, written_only
 
 MATE = "6k1/5ppp/8/8/8/7P/6P1/RR4K1 b - - 0 1"
 """Black moves g8h8 into a position where two rooks mate."""
@@ -71,3 +71,16 @@ def test_the_puzzles_at_hand_have_other_mates_as_the_sheet_says(release):
     several = [one for one in found if len(one.accepted) > 1]
     assert len(several) >= 37
     assert all(one.right(one.answer) for one in found[:500])
+
+
+def test_each_subset_is_judged_by_its_own_choices():
+    """Of a task that mixes statements and questions, statements stay as they are: true or false is their label."""
+    data = load_task("facts", {"subsets": "capitals-statements,capitals-questions"})
+    found = judged(data.task, data.items())
+    by_item = {item.id: item for item in data.items()}
+    statements = [one for one in found if by_item[one.id.partition("#")[0]].subset == "capitals-statements"]
+    questions = [one for one in found if one not in statements]
+    assert len(statements) == sum(item.subset == "capitals-statements" for item in data.items())
+    assert all(one.text.endswith("Answer:") and "#" not in one.id for one in statements)
+    assert {one.label for one in statements} == {0, 1}
+    assert all("#" in one.id and not one.text.endswith("Answer:") for one in questions)
