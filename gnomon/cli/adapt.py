@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-
 import click
 
+from gnomon.cli._ending import end, names_in, typed
 from gnomon.cli._options import json_option, key_values, runs_dir_option
 
 
@@ -67,8 +65,6 @@ def command(
     gnomon adapt folder -T data=PHOTOS -T side=32 -m cifar10/resnet20 --shifts none
     """
     from gnomon.cli._progress import bars
-    from gnomon.cli._show import console, show
-    from gnomon.cli.eval import print_json
     from gnomon.shift._plan import SHIFTS
     from gnomon.shift._study import adapt
 
@@ -76,30 +72,18 @@ def command(
         run = adapt(
             data,
             model,
-            shifts=SHIFTS if shifts is None else _names(shifts),
+            shifts=SHIFTS if shifts is None else names_in(shifts),
             severities=_numbers(severities),
-            variants=None if variants is None else _names(variants),
+            variants=None if variants is None else names_in(variants),
             progress=progress,
-            command=shlex.join(["gnomon", *sys.argv[1:]]) if len(sys.argv) > 1 else "",
+            command=typed(),
             **given,  # type: ignore[arg-type]
         )
-    if as_json:
-        print_json(run)
-        return 0
-    out = console()
-    out.print(f"\n[bold]{run.manifest.title}[/bold]", markup=True)
-    show(run.result(), out)
-    out.print(f"\nReport: open {run.path / 'report.html'} in a browser", soft_wrap=True, markup=False)
-    out.print(f"Run:    {run.path}", soft_wrap=True, markup=False)
-    return 0
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
+    return end(run, as_json)
 
 
 def _numbers(text: str) -> list[int]:
     try:
-        return [int(one) for one in _names(text)]
+        return [int(one) for one in names_in(text)]
     except ValueError:
         raise click.UsageError(f"--severities {text}: write whole numbers from 1 to 5, joined by commas.") from None

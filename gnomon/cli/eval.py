@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from rich.markup import escape
 
+from gnomon.cli._ending import end, names_in
 from gnomon.cli._options import json_option, key_values, runs_dir_option
+
+if TYPE_CHECKING:
+    from gnomon.runs import Run
 
 
 @click.command("eval")
@@ -76,7 +79,7 @@ def command(
     from gnomon.evaluation import evaluate
     from gnomon.tasks import load_task
 
-    names = [name.strip() for name in tasks.split(",") if name.strip()]
+    names = names_in(tasks)
     if not names:
         raise click.UsageError("no task was named. All of them:  gnomon ls tasks")
     for name in names:  # all of them first: a slip in the last name must not show after hours
@@ -101,15 +104,8 @@ def command(
                 progress=bar,
                 command=_again(names, name),
             )
-        if as_json:
-            print_json(run)
-        else:
-            show_run(run)
-        status = max(status, 0 if run.manifest.status == "complete" else 1)
+        status = max(status, finish(run, as_json))
     return status
-
-
-_NUMBERS = ("estimate", "verdict", "table", "matrix", "curve", "scatter", "note")
 
 
 def _again(names: list[str], name: str) -> str:
@@ -118,36 +114,12 @@ def _again(names: list[str], name: str) -> str:
     return shlex.join([name if word == ",".join(names) else word for word in words])
 
 
-def show_run(run: object) -> None:
-    """The summary, the way to the report, and the run's path."""
-    from gnomon.cli._show import console, show
-    from gnomon.runs import Run
-
-    assert isinstance(run, Run)
-    out = console()
+def finish(run: Run, as_json: bool) -> int:
+    """Show a run of this question, by what protocol it was asked, and give the exit status."""
     protocol = run.manifest.protocol
-    title = (
-        f"{escape(run.manifest.title)}  [dim]{protocol['name']} v{protocol['version']}, {protocol['shots']} shots[/dim]"
-    )
-    out.print(f"\n[bold]{title}[/bold]")
-    show(run.result(), out)
-    if run.manifest.status != "complete":
-        out.print(
-            "[bold]The run is incomplete.[/bold] Give the same command again to ask what is missing, or "
-            "add  --accept-errors ."
-        )
-    out.print(f"\nReport: open {run.path / 'report.html'} in a browser", soft_wrap=True, markup=False)
-    out.print(f"Run:    {run.path}", soft_wrap=True, markup=False)
-
-
-def print_json(run: object) -> None:
-    """The run's numbers as one line of JSON."""
-    from gnomon.runs import Run
-
-    assert isinstance(run, Run)
-    kept = [block.model_dump(mode="json") for block in run.result() if block.kind in _NUMBERS]
-    click.echo(
-        json.dumps(
-            {"run": str(run.path), "status": run.manifest.status, "statuses": run.manifest.statuses, "blocks": kept}
-        )
+    return end(
+        run,
+        as_json,
+        about=f"{protocol['name']} v{protocol['version']}, {protocol['shots']} shots",
+        incomplete="Give the same command again to ask what is missing, or add  --accept-errors .",
     )

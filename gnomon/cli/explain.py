@@ -5,12 +5,11 @@ Belongs here: flags, progress, the terminal's summary. Does not belong here: the
 
 from __future__ import annotations
 
-import shlex
-import sys
 from typing import Any
 
 import click
 
+from gnomon.cli._ending import end, typed
 from gnomon.cli._options import json_option, key_values, runs_dir_option
 
 __all__ = ["command"]
@@ -58,10 +57,9 @@ def command(data: str | None, model: str | None, simulate: bool, replicates: int
     gnomon explain --simulate --replicates 100
     """
     from gnomon.cli._progress import bars
-    from gnomon.cli._show import console, show
-    from gnomon.cli.eval import print_json
 
     if simulate:
+        from gnomon.cli._show import console, show
         from gnomon.importance._simulate import simulate as run_simulations
         from gnomon.importance._simulate import simulation_blocks
 
@@ -84,19 +82,11 @@ def command(data: str | None, model: str | None, simulate: bool, replicates: int
             data,
             model,
             progress=progress,
-            command=shlex.join(["gnomon", *sys.argv[1:]]) if len(sys.argv) > 1 else "",
+            command=typed(),
             **given,
             **{key: value for key, value in settings.items() if value is not None},
         )
-    if as_json:
-        print_json(run)
-        return 0
-    out = console()
-    out.print(f"\n[bold]{run.manifest.title}[/bold]", markup=True)
-    show(run.result(), out)
-    out.print(f"\nReport: open {run.path / 'report.html'} in a browser", soft_wrap=True, markup=False)
-    out.print(f"Run:    {run.path}", soft_wrap=True, markup=False)
-    return 0
+    return end(run, as_json)
 
 
 _OF_TESTS = ("draws", "rule", "centre", "adaptive", "randomized", "centres", "allow_shared")

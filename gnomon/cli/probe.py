@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-
 import click
 
+from gnomon.cli._ending import end, names_in, typed
 from gnomon.cli._options import json_option, key_values, runs_dir_option
 
 
@@ -69,14 +67,12 @@ def command(
     gnomon probe true_false -m smollm2 --sign conjunction
     """
     from gnomon.cli._progress import bars
-    from gnomon.cli._show import console, show
-    from gnomon.cli.eval import print_json
     from gnomon.knowledge._study import METHODS, probe
 
-    names = [name.strip() for name in tasks.split(",") if name.strip()]
+    names = names_in(tasks)
     if not names:
         raise click.UsageError("no task was named. All of them:  gnomon ls tasks")
-    chosen = METHODS if methods is None else tuple(name.strip() for name in methods.split(",") if name.strip())
+    chosen = METHODS if methods is None else tuple(names_in(methods))
     with bars(model, enabled=not as_json) as progress:
         run = probe(
             names,
@@ -89,17 +85,7 @@ def command(
             limit=None if all_items else limit,
             cache=not no_cache,
             progress=progress,
-            command=shlex.join(["gnomon", *sys.argv[1:]]) if len(sys.argv) > 1 else "",
+            command=typed(),
             **given,  # type: ignore[arg-type]
         )
-    if as_json:
-        print_json(run)
-        return 0 if run.manifest.status == "complete" else 1
-    out = console()
-    out.print(f"\n[bold]{run.manifest.title}[/bold]", markup=True)
-    show(run.result(), out)
-    if run.manifest.status != "complete":
-        out.print("[bold]The run is incomplete.[/bold] Some pairs could not be read; see the warning above.")
-    out.print(f"\nReport: open {run.path / 'report.html'} in a browser", soft_wrap=True, markup=False)
-    out.print(f"Run:    {run.path}", soft_wrap=True, markup=False)
-    return 0 if run.manifest.status == "complete" else 1
+    return end(run, as_json, incomplete="Some pairs could not be read; see the warning above.")

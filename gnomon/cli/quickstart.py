@@ -15,7 +15,7 @@ from gnomon.cli._options import runs_dir_option
 def command(limit: int, runs_dir: Path) -> int:
     """Try gnomon: ask the embedded model (SmolLM2-135M) the embedded facts. Takes about a minute on a laptop."""
     from gnomon.cli._progress import Bar
-    from gnomon.cli.eval import show_run
+    from gnomon.cli.eval import finish
     from gnomon.evaluation import evaluate
 
     with Bar("facts · smollm2") as bar:
@@ -27,7 +27,7 @@ def command(limit: int, runs_dir: Path) -> int:
             progress=bar,
             command=f"gnomon eval facts -m smollm2 --limit {limit}",
         )
-    show_run(run)
+    finish(run, as_json=False)
     click.echo(
         "\nNext:   gnomon ls tasks        gnomon eval mmlu -m smollm2 -T data=FOLDER --limit 20        gnomon doctor"
     )

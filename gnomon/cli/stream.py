@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
+from gnomon.cli._ending import end, names_in, typed
 from gnomon.cli._options import json_option, runs_dir_option
 
 
@@ -83,30 +82,19 @@ def command() -> None:
 def learn(path: str, columns: str, no_report: bool, as_json: bool, **given: Any) -> int:
     """Learn from FILE, or - for standard input: CSV, Parquet, LIBSVM, or lines of numbers."""
     from gnomon.cli._progress import bars
-    from gnomon.cli._show import console, show
-    from gnomon.cli.eval import print_json
     from gnomon.streaming import stream
 
     with bars("standard input" if path == "-" else Path(path).name, enabled=not as_json) as progress:
         run = stream(
             path,
-            columns=[name.strip() for name in columns.split(",") if name.strip()],
+            columns=names_in(columns),
             report=not no_report,
             progress=progress,
-            command=shlex.join(["gnomon", *sys.argv[1:]]) if len(sys.argv) > 1 else "",
+            command=typed(),
             **given,
         )
-    if as_json:
-        print_json(run)
-        return 0
-    out = console()
-    out.print(f"\n[bold]{run.manifest.title}[/bold]", markup=True)
-    show(run.result(), out)
-    if not no_report:
-        out.print(f"\nReport: open {run.path / 'report.html'} in a browser", soft_wrap=True, markup=False)
-    out.print(f"Sketch: {given['out'] or run.path / 'sketch.sk'}", soft_wrap=True, markup=False)
-    out.print(f"Run:    {run.path}", soft_wrap=True, markup=False)
-    return 0
+    sketch = given["out"] or run.path / "sketch.sk"
+    return end(run, as_json, report=not no_report, files={"Sketch": sketch})
 
 
 @command.command("merge")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-
 import click
 
+from gnomon.cli._ending import end, names_in, typed
 from gnomon.cli._options import json_option, key_values, runs_dir_option
 
 
@@ -108,49 +106,35 @@ def command(
     gnomon supervise rte --strong smollm2 --weak-labels labels.jsonl
     """
     from gnomon.cli._progress import bars
-    from gnomon.cli._show import console, show
-    from gnomon.cli.eval import print_json
     from gnomon.supervision import supervise
     from gnomon.supervision._simulated import KINDS
 
-    names = _names(tasks)
+    names = names_in(tasks)
     if not names:
         raise click.UsageError("no task was named. All of them:  gnomon ls tasks")
     with bars(names[0] if len(names) == 1 else f"{len(names)} tasks", enabled=not as_json) as progress:
         run = supervise(
             names,
             _ladder(ladder, weak, strong, labelled=bool(given["weak_labels"] or given["write_rows"])),
-            losses=None if losses is None else _names(losses),
-            simulate=list(KINDS) if simulate == "all" else _names(simulate),
+            losses=None if losses is None else names_in(losses),
+            simulate=list(KINDS) if simulate == "all" else names_in(simulate),
             cache=not no_cache,
             progress=progress,
-            command=shlex.join(["gnomon", *sys.argv[1:]]) if len(sys.argv) > 1 else "",
+            command=typed(),
             **given,  # type: ignore[arg-type]
         )
     if run is None:
         if given["write_rows"]:
             click.echo(f"Rows: {given['write_rows']}")
         return 0
-    if as_json:
-        print_json(run)
-        return 0
-    out = console()
-    out.print(f"\n[bold]{run.manifest.title}[/bold]", markup=True)
-    show(run.result(), out)
-    out.print(f"\nReport: open {run.path / 'report.html'} in a browser", soft_wrap=True, markup=False)
-    out.print(f"Run:    {run.path}", soft_wrap=True, markup=False)
-    return 0
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
+    return end(run, as_json)
 
 
 def _ladder(ladder: str | None, weak: str | None, strong: str | None, labelled: bool) -> list[str]:
     if ladder and (weak or strong):
         raise click.UsageError("give  --ladder , or  --weak  and  --strong , and not both.")
     if ladder:
-        return _names(ladder)
+        return names_in(ladder)
     if labelled and strong:
         return [*([weak] if weak else []), strong]
     if not weak or not strong:
