@@ -9,7 +9,7 @@ import click
 from gnomon.cli._options import runs_dir_option
 from gnomon.registry import unknown
 
-_KINDS = ("tasks", "models", "probes", "losses", "shifts", "variants", "runs")
+_KINDS = ("tasks", "models", "probes", "losses", "samplers", "shifts", "variants", "runs")
 
 
 @click.command("ls")
@@ -17,7 +17,10 @@ _KINDS = ("tasks", "models", "probes", "losses", "shifts", "variants", "runs")
 @click.argument("name", required=False)
 @runs_dir_option
 def command(kind: str, name: str | None, runs_dir: Path) -> int:
-    """List tasks, models, probes, losses, shifts, variants or runs; `gnomon ls tasks NAME` tells all of one task."""
+    """List tasks, models, probes, losses, samplers, shifts, variants or runs.
+
+    `gnomon ls tasks NAME` tells all of one task.
+    """
     if kind not in _KINDS:
         raise unknown("list", kind, _KINDS)
     if kind == "models":
@@ -26,6 +29,8 @@ def command(kind: str, name: str | None, runs_dir: Path) -> int:
         _probes()
     elif kind == "losses":
         _losses()
+    elif kind == "samplers":
+        _samplers()
     elif kind in ("shifts", "variants"):
         _alignment(kind)
     elif kind == "runs":
@@ -133,9 +138,20 @@ def _alignment(kind: str) -> None:
             one for one in inspect.signature(found).parameters.values() if one.kind is inspect.Parameter.KEYWORD_ONLY
         ]
         shown = "".join(f"@{one.name}={one.default}" for one in own)
-        words = (inspect.getdoc(inspect.getmodule(found)) if kind == "shifts" else inspect.getdoc(found)) or ""
-        click.echo(f"{name + shown:44} {' '.join(words.split(chr(10) * 2)[0].split())}")
+        click.echo(f"{name + shown:44} {_about(inspect.getmodule(found) if kind == 'shifts' else found)}")
     click.echo("\nUse them:  gnomon adapt digits --shifts none,fog,border --variants batch,whole,mix@N=64")
+
+
+def _samplers() -> None:
+    """Counterfactual distributions of `gnomon explain`, each with what it leaves open."""
+    from gnomon.importance._sampler import samplers
+
+    for name in samplers.names():
+        found = samplers.load(name)
+        click.echo(f"{name.replace('_', '-'):10} {_about(found)}")
+        if found.leaves_open:
+            click.echo(f"{'':10} assumes: {found.leaves_open}")
+    click.echo("\nUse them:  gnomon explain DATA -m MODEL --sampler NAME")
 
 
 def _losses() -> None:
@@ -149,5 +165,12 @@ def _losses() -> None:
             one for one in inspect.signature(loss).parameters.values() if one.default is not inspect.Parameter.empty
         ]
         shown = "".join(f"@{one.name}={one.default:g}" for one in settings)
-        click.echo(f"{name + shown:34} {' '.join((inspect.getdoc(loss) or '').split(chr(10) * 2)[0].split())}")
+        click.echo(f"{name + shown:34} {_about(loss)}")
     click.echo("\nUse them:  gnomon supervise TASK --weak MODEL --strong MODEL --losses xent,confidence@alpha=0.75")
+
+
+def _about(found: object) -> str:
+    """The first paragraph of what a module, class or function says of itself, on one line."""
+    import inspect
+
+    return " ".join((inspect.getdoc(found) or "").split("\n\n")[0].split())

@@ -1,5 +1,6 @@
 """compare, report, ls and doctor."""
 
+import importlib
 import json
 
 import pytest
@@ -71,6 +72,24 @@ def test_ls_models_names_every_provider(cli):
     status, out, _ = cli("ls", "models")
     assert status == 0
     assert all(any(line.startswith(name) for line in out.splitlines()) for name in providers.names())
+
+
+@pytest.mark.parametrize(
+    ("kind", "module", "attribute"),
+    [
+        ("probes", "gnomon.knowledge._probe", "probes"),
+        ("losses", "gnomon.supervision._loss", "registry"),
+        ("samplers", "gnomon.importance._sampler", "samplers"),
+        ("shifts", "gnomon.shift._shift", "registry"),
+        ("variants", "gnomon.shift._method", "registry"),
+    ],
+)
+def test_every_registered_name_is_listed_with_a_sentence(kind, module, attribute, cli):
+    status, out, _ = cli("ls", kind)
+    assert status == 0
+    lines = {line.split()[0].split("@")[0]: line.split()[1:] for line in out.splitlines() if line and line[0] != " "}
+    for name in getattr(importlib.import_module(module), attribute).names():
+        assert len(lines[name.replace("_", "-") if kind in ("probes", "samplers") else name]) > 3, name
 
 
 def test_ls_runs_lists_paths_and_statuses(cli, in_tmp, two_runs):
