@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from gnomon.supervision._heads import HeadRecipe, Heads, Lesson, train_heads
     from gnomon.supervision._study import supervise
     from gnomon.supervision.aggregate import against, many
-    from gnomon.supervision.recovery import Recovery, auroc_recovered, fieller, gap_recovered
+    from gnomon.supervision.recovery import Recovery, auroc_recovered, fieller, gained, gap_recovered
 
 _HOMES = {
     "HeadRecipe": "gnomon.supervision._heads",
@@ -25,6 +25,7 @@ _HOMES = {
     "train_heads": "gnomon.supervision._heads",
     "Recovery": "gnomon.supervision.recovery",
     "fieller": "gnomon.supervision.recovery",
+    "gained": "gnomon.supervision.recovery",
     "gap_recovered": "gnomon.supervision.recovery",
 }
 
@@ -36,6 +37,7 @@ __all__ = [
     "against",
     "auroc_recovered",
     "fieller",
+    "gained",
     "gap_recovered",
     "many",
     "supervise",

@@ -58,7 +58,12 @@ class Cell:
     course: tuple[float, ...]
     course_agreement: tuple[float, ...]
     best_truth: float
-    per_seed: tuple[float, ...]
+    right: NDArray[np.bool_]
+
+    @property
+    def per_seed(self) -> list[float]:
+        """The student's accuracy, by training seed."""
+        return [float(row.mean()) for row in self.right]
 
 
 def cell(
@@ -98,7 +103,7 @@ def cell(
         course=tuple(np.mean(over, axis=0).tolist()),
         course_agreement=tuple(np.mean(copied, axis=0).tolist()),
         best_truth=float(np.mean([pool.right(one.test, rows).mean(axis=1).max() for one in student])),
-        per_seed=tuple(float(row.mean()) for row in right[1]),
+        right=right[1],
     )
 
 

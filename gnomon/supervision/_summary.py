@@ -39,6 +39,8 @@ def summarise(study: Study, ladders: Sequence[Ladder]) -> list[Block]:
     blocks: list[Block] = [*_headlines(study, across)]
     blocks.append(tables.cell_table("Supervisor, student, ceiling", across, headline=True))
     blocks.append(tables.total_table(study, across))
+    losses = tables.loss_tables(study, across)
+    blocks += losses[:1]
     if extra:
         blocks.append(tables.cell_table("More ways to teach", extra, headline=True))
     if study.settings.saliency:
@@ -49,6 +51,7 @@ def summarise(study: Study, ladders: Sequence[Ladder]) -> list[Block]:
         mine = [found for found in plain if found.task == one.name]
         blocks += figures(study, one, ladder, mine, f" ({one.name})" if len(study.tasks) > 1 else "")
     blocks.append(tables.detail_table(across))
+    blocks += losses[1:]
     blocks.append(tables.agreement_table(across))
     if study.settings.learner != "prompt":
         blocks.append(tables.course_table(across))

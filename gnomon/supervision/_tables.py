@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from gnomon.blocks import Cell as TableCell
 from gnomon.blocks import Column, Table
 from gnomon.stats import holm
-from gnomon.supervision._cells import Cell
+from gnomon.supervision._cells import Cell, groups_of
 from gnomon.supervision.aggregate import against, many
+from gnomon.supervision.recovery import gained
 
 if TYPE_CHECKING:
     from gnomon.supervision._plan import Study
 
-__all__ = ["agreement_table", "cell_table", "course_table", "detail_table", "total_table"]
+__all__ = ["agreement_table", "cell_table", "course_table", "detail_table", "loss_tables", "total_table"]
 
 _NAMES = ("task", "supervisor", "student", "method")
 
@@ -118,6 +121,48 @@ def total_table(study: Study, cells: Sequence[Cell]) -> Table:
         caption="A supervisor is paired with every model above it. Cells share test sets and models, so a p-value is a "
         "guide; it is not given for fewer than 6 cells that differ.",
     )
+
+
+def loss_tables(study: Study, cells: Sequence[Cell]) -> list[Table]:
+    """What each further loss gains over the first: over all pairs of a task, and pair by pair."""
+    first, *others = study.settings.losses
+    if not others:
+        return []
+    by_name = {(one.task, one.weak, one.strong, one.method): one for one in cells}
+    total: list[list[TableCell]] = []
+    each: list[list[TableCell]] = []
+    for task in study.tasks:
+        groups = groups_of(task.pool)
+        pairs = [(weak, strong) for weak, strong in study.pairs if weak != strong]
+
+        def compared(loss: str, pairs: Sequence[tuple[str, str]], of: Sequence[str], name: str) -> list[TableCell]:
+            right, plain = (
+                np.stack([by_name[name, weak, strong, method].right for weak, strong in pairs]).astype(np.float64)
+                for method in (loss, first)
+            )
+            found = gained(right, plain, of, seed=study.settings.seed)
+            return [loss, float(right.mean() - plain.mean()), found.low, found.high]
+
+        for loss in others:
+            total.append([task.name, len(pairs), *compared(loss, pairs, groups, task.name)])
+            each += [[task.name, *pair, *compared(loss, [pair], groups, task.name)] for pair in pairs]
+    numbers = [Column(label=text, format="fraction") for text in ("gain in accuracy", "low", "high")]
+    caption = "The interval draws training seeds, then groups of test items, the same for both losses."
+    return [
+        Table(
+            title=f"Losses against {first}",
+            columns=[Column(label="task"), Column(label="pairs", format="integer"), Column(label="loss"), *numbers],
+            rows=total,
+            headline=True,
+            caption=f"Students' mean accuracy over all pairs. {caption}",
+        ),
+        Table(
+            title=f"Losses against {first}, pair by pair",
+            columns=[*(Column(label=text) for text in (*_NAMES[:3], "loss")), *numbers],
+            rows=each,
+            caption=f"{caption} Of twenty pairs without any gain, one interval is expected to lie beside 0.",
+        ),
+    ]
 
 
 def agreement_table(cells: Sequence[Cell]) -> Table:

@@ -1,7 +1,7 @@
-"""Performance gap recovered, with what it owes its reader.
+"""Performance gap recovered, with what it owes its reader; and what one method gains over another.
 
-Belongs here: the ratio, its intervals, and when it means nothing. Does not belong here: training (`_heads.py`,
-`models/`) or sums over many cells (`aggregate.py`).
+Belongs here: the ratio, its intervals, and when it means nothing; a paired difference. Does not belong here: training
+(`_heads.py`, `models/`) or sums over many cells (`aggregate.py`).
 
 Scores are arrays (seeds, items): one row for each training seed, the same test items in every row and for all three
 models.
@@ -20,7 +20,7 @@ from gnomon.blocks import Interval
 from gnomon.errors import UsageError
 from gnomon.stats.seeds import as_generator
 
-__all__ = ["Recovery", "auroc_recovered", "fieller", "gap_recovered"]
+__all__ = ["Recovery", "auroc_recovered", "fieller", "gap_recovered", "gained"]
 
 _CHUNK = 1 << 22
 
@@ -120,18 +120,50 @@ def gap_recovered(
     """
     scores = _stacked(weak, student, ceiling)
     _check_draws(draws, level)
-    index, sizes = _grouped(groups, scores.shape[2])
-    sums = np.zeros((*scores.shape[:2], len(sizes)))
-    for model, seeds in enumerate(scores):
-        for row, values in enumerate(seeds):
-            sums[model, row] = np.bincount(index, values, len(sizes))
-
-    def means(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-        flat = sums.reshape(-1, len(sizes))
-        found = (counts @ flat.T) / (counts @ sizes)[:, None]
-        return found.reshape(len(counts), *scores.shape[:2])
-
+    means, sizes = _means(scores, groups)
     return _recovery(scores.mean(axis=2), means, sizes, draws, level, as_generator(seed, "gap recovered"))
+
+
+def gained(
+    method: ArrayLike,
+    plain: ArrayLike,
+    groups: Sequence[Hashable] | None = None,
+    *,
+    seed: int | np.random.Generator = 0,
+    draws: int = 2000,
+    level: float = 0.95,
+) -> Interval:
+    """The interval of mean(method) - mean(plain): what students gain by another method, on the same items.
+
+    Parameters
+    ----------
+    method, plain : array-like of shape (items,), (seeds, items) or (pairs, seeds, items)
+        A score an item, such as right (1) or wrong (0). Over pairs of supervisor and student the mean is taken: they
+        share items and seeds, and are no further evidence.
+    groups, seed, draws, level
+        As in `gap_recovered`, and drawn as there: training seeds first, then groups, the same for both.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> plain = np.random.default_rng(0).random((3, 2000)) < .6
+    >>> found = gained(plain | (np.arange(2000) % 20 == 0), plain)
+    >>> 0 < found.low < .02 < found.high < .03
+    True
+    """
+    if np.shape(method) != np.shape(plain) or np.ndim(method) > 3 or not np.size(method):
+        raise UsageError(
+            f"scores of the shapes {np.shape(method)} and {np.shape(plain)} were given.",
+            hint="Score both methods on the same items, seeds and pairs of models.",
+        )
+    _check_draws(draws, level)
+    differences = np.atleast_2d(np.asarray(method, dtype=np.float64) - np.asarray(plain, dtype=np.float64))
+    scores = differences.reshape(-1, *differences.shape[-2:]).mean(axis=0)[None]
+    if not np.isfinite(scores).all():
+        raise UsageError("a score is not finite.", hint="Leave out what was not scored, for both methods.")
+    means, sizes = _means(scores, groups)
+    drawn = _resampled(means, scores.shape[1], sizes, draws, as_generator(seed, "method gained"))
+    return _percentile(drawn[:, 0], level, draws)
 
 
 def auroc_recovered(
@@ -289,6 +321,25 @@ def _grouped(groups: Sequence[Hashable] | None, items: int) -> tuple[NDArray[np.
     return index, np.bincount(index, minlength=len(places)).astype(np.float64)
 
 
+def _means(
+    scores: NDArray[np.float64], groups: Sequence[Hashable] | None
+) -> tuple[Callable[[NDArray[np.float64]], NDArray[np.float64]], NDArray[np.float64]]:
+    """From scores (models, seeds, items): means (draws, models, seeds) as a function of how often each group was drawn
+    (draws, groups), and the groups' sizes."""
+    index, sizes = _grouped(groups, scores.shape[2])
+    sums = np.zeros((*scores.shape[:2], len(sizes)))
+    for model, seeds in enumerate(scores):
+        for row, values in enumerate(seeds):
+            sums[model, row] = np.bincount(index, values, len(sizes))
+
+    def means(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        flat = sums.reshape(-1, len(sizes))
+        found = (counts @ flat.T) / (counts @ sizes)[:, None]
+        return np.asarray(found.reshape(len(counts), *scores.shape[:2]), dtype=np.float64)
+
+    return means, sizes
+
+
 def _resampled(
     statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]],
     seeds: int,
@@ -296,16 +347,16 @@ def _resampled(
     draws: int,
     generator: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """The three models' values in every draw: (draws, 3). Seeds are drawn first, then groups."""
+    """The models' values in every draw: (draws, models). Seeds are drawn first, then groups."""
     groups = len(sizes)
     weights = generator.multinomial(seeds, np.full(seeds, 1 / seeds), size=draws) / seeds
-    found = np.empty((draws, 3))
     step = max(1, _CHUNK // int(sizes.sum()))
+    found = []
     for low in range(0, draws, step):
         high = min(low + step, draws)
         counts = generator.multinomial(groups, np.full(groups, 1 / groups), size=high - low).astype(np.float64)
-        found[low:high] = np.einsum("dms,ds->dm", statistic(counts), weights[low:high])
-    return found
+        found.append(np.einsum("dms,ds->dm", statistic(counts), weights[low:high]))
+    return np.concatenate(found)
 
 
 def _ratios(gains: NDArray[np.float64], gaps: NDArray[np.float64]) -> NDArray[np.float64]:

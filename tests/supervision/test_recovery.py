@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from gnomon.errors import UsageError
 from gnomon.stats import holm
-from gnomon.supervision import against, auroc_recovered, fieller, gap_recovered, many
+from gnomon.supervision import against, auroc_recovered, fieller, gained, gap_recovered, many
 from gnomon.supervision.recovery import _area
 
 
@@ -155,3 +155,53 @@ def test_two_methods_are_compared_cell_by_cell():
 def test_holm_is_the_textbooks_step_down():
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.9, 0.8]) == pytest.approx([1.0, 1.0])
+
+
+def test_a_method_s_gain_is_the_gain_of_a_ceiling_over_its_supervisor():
+    """The same draws, the same arithmetic: `gap_recovered` gives the interval of a difference, too."""
+    groups = [number // 3 for number in range(300)]
+    plain, method = draws((0.6, 0.65), 300, 4)
+    found = gained(method, plain, groups, seed=np.random.default_rng(5))
+    other = gap_recovered(plain, method, method, groups, seed=np.random.default_rng(5)).gain
+    assert (found.low, found.high) == pytest.approx((other.low, other.high))
+
+
+def test_more_pairs_of_models_are_no_more_items():
+    """Twenty copies of one comparison say what one says."""
+    plain, method = draws((0.6, 0.65), 400)
+    one = gained(method, plain, seed=1)
+    twenty = gained(np.stack([method] * 20), np.stack([plain] * 20), seed=1)
+    assert (one.low, one.high) == pytest.approx((twenty.low, twenty.high))
+
+
+def test_the_interval_of_a_gain_covers_as_often_as_it_says():
+    """Items are hard for both methods, and each training has its luck; ten seeds, since few of them make any interval
+    from drawn seeds too narrow."""
+
+    def scores(rng, level, hard):
+        return hard + rng.normal(0, 0.3, (10, len(hard))) + rng.normal(0, 0.05, (10, 1)) < level
+
+    covered = 0
+    expected = np.random.default_rng(99).random(1_000_000) + np.random.default_rng(98).normal(0, 0.3, 1_000_000)
+    expected += np.random.default_rng(97).normal(0, 0.05, 1_000_000)
+    truth = (expected < 0.55).mean() - (expected < 0.5).mean()
+    for number in range(200):
+        rng = np.random.default_rng(number)
+        hard = rng.random(300)
+        found = gained(scores(rng, 0.55, hard), scores(rng, 0.5, hard), seed=number, draws=300)
+        covered += found.low <= truth <= found.high
+    assert 0.88 <= covered / 200 <= 0.99
+
+
+@pytest.mark.parametrize(
+    ("method", "plain", "says"),
+    [
+        (np.ones((2, 5)), np.ones((3, 5)), "shapes"),
+        (np.ones(0), np.ones(0), "shapes"),
+        (np.ones((1, 1, 1, 4)), np.ones((1, 1, 1, 4)), "shapes"),
+        (np.array([1, np.nan]), np.ones(2), "not finite"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(method, plain, says):
+    with pytest.raises(UsageError, match=says):
+        gained(method, plain)

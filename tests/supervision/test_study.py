@@ -58,6 +58,21 @@ def test_the_table_is_what_the_saved_predictions_give(tmp_path):
     assert row[7] == pytest.approx((row[5] - row[4]) / (row[6] - row[4]))
 
 
+def test_losses_stand_against_the_first_on_the_same_items(tmp_path):
+    run = study(tmp_path, losses=["xent", "confidence", "entropy"])
+    kept, found = predictions(run), tables(run)
+    truth = kept["facts/labels"]
+    rate = {name: ((values > 0.5) == truth).mean() for name, values in kept.items() if values.ndim == 2}
+    of = "facts/student mock/oracle of mock/parrot"
+    for total, pair in zip(
+        found["Losses against xent"].rows, found["Losses against xent, pair by pair"].rows, strict=True
+    ):
+        assert total[1:] == [1, *pair[3:]]
+        assert pair[4] == pytest.approx(rate[f"{of}, {pair[3]}"] - rate[f"{of}, xent"])
+        assert pair[5] <= pair[4] <= pair[6]
+    assert not any(title.startswith("Losses") for title in tables(study(tmp_path / "one", losses=["xent"])))
+
+
 def test_two_runs_with_one_seed_give_the_same_bytes(tmp_path):
     one, other = study(tmp_path / "a"), study(tmp_path / "b")
     for name in ("result.json", "arrays/predictions.safetensors"):
