@@ -16,6 +16,8 @@ from gnomon.report import format_cell, visible
 
 __all__ = ["console", "show"]
 
+_GAP = 2
+
 
 def console() -> Console:
     """Standard output; wide enough for tables where it is no terminal. NO_COLOR is honoured by rich."""
@@ -63,9 +65,9 @@ def _caption(text: str, out: Console) -> None:
         out.print(f"  [dim]{_safe(text)}[/dim]")
 
 
-def _plain(title: str) -> RichTable:
+def _plain(title: str, gap: int = _GAP) -> RichTable:
     return RichTable(
-        title=_safe(title), title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+        title=_safe(title), title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, gap, 0, 0)
     )
 
 
@@ -98,17 +100,17 @@ def _table(block: Table, width: int) -> RichTable:
         max((len(word) for text in (label, *(row[at] for row in rows)) for word in text.split()), default=0)
         for at, label in enumerate(labels)
     ]
-    fits = sum(longest) + _GAP * len(longest) <= width
-    table = _plain(block.title)
+    gap = next((gap for gap in (_GAP, 1) if sum(longest) + gap * len(longest) <= width), 0)
+    table = _plain(block.title, gap or _GAP)
     for column, label, least in zip(block.columns, labels, longest, strict=True):
         justify = "left" if column.format == "text" else "right"
-        table.add_column(label, justify=justify, overflow="fold", min_width=least if fits else None)  # type: ignore[arg-type]
+        table.add_column(label, justify=justify, overflow="fold", min_width=least if gap else None)  # type: ignore[arg-type]
     for row in rows:
         table.add_row(*row)
     return table
 
 
-_ROW_HEAD, _COLUMN_HEAD, _GAP = 32, 16, 2
+_ROW_HEAD, _COLUMN_HEAD = 32, 16
 
 
 def _matrix(block: Matrix, width: int) -> list[RichTable]:

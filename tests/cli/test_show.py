@@ -140,5 +140,8 @@ def test_words_stay_whole_while_there_is_room():
     assert shown.count("model@layers=100 ") == 2
     assert "broken" in shown
     assert all(len(line) <= 84 for line in shown.splitlines())
+    tight = printed(block, width=66)  # gaps of one in place of two
+    assert tight.count("model@layers=100 ") == 2
+    assert all(len(line) <= 66 for line in tight.splitlines())
     narrow = printed(block, width=40)
     assert all(len(line) <= 40 for line in narrow.splitlines())
