@@ -303,9 +303,12 @@ class _InPlace:
     @staticmethod
     def forward(module: Any, active_adapter: str, x: Tensor, result: Tensor, **kwargs: Any) -> Tensor:
         down, up = module.lora_A[active_adapter].weight, module.lora_B[active_adapter].weight
-        low = torch.nn.functional.linear(x, down).flatten(0, -2)
+        low = torch.nn.functional.linear(x, down)
+        scale: float = module.scaling[active_adapter]
+        if low.dtype != result.dtype:  # adapters of a network in half precision are kept, and added, in single
+            return result + scale * torch.nn.functional.linear(low, up)
         flat = result.view(-1, result.shape[-1])
-        return flat.addmm_(low, up.T, alpha=module.scaling[active_adapter]).view(result.shape)
+        return flat.addmm_(low.flatten(0, -2), up.T, alpha=scale).view(result.shape)
 
 
 def _adapted(stack: Any, rank: int, seed: int) -> Any:

@@ -115,13 +115,14 @@ def test_a_network_without_a_list_of_blocks_is_computed_whole():
     assert LastRead(stack).parts == []
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("kind", ["Llama", "GPT2", "Bert"])
-def test_adapters_give_what_peft_gives_by_its_own_rule(kind):
+def test_adapters_give_what_peft_gives_by_its_own_rule(kind, dtype):
     from peft.tuners.lora import LoraLayer
 
     torch.manual_seed(1)
     config = getattr(transformers, f"{kind}Config")(**{**SMALL, **FAMILIES[kind]})
-    ours = _adapted(transformers.AutoModel.from_config(config, dtype=torch.float32).eval(), 2, 0)
+    ours = _adapted(transformers.AutoModel.from_config(config, dtype=dtype).eval(), 2, 0)
     for one in ours.parameters():
         torch.nn.init.normal_(one, std=0.3) if one.requires_grad else None
     theirs = copy.deepcopy(ours)
@@ -132,8 +133,11 @@ def test_adapters_give_what_peft_gives_by_its_own_rule(kind):
         module.lora_variant.clear()
     at = torch.tensor([4, 2, 3])
     (state, grads), (wanted, wished) = read(ours, at), read(theirs, at)
-    assert torch.allclose(state, wanted, atol=1e-5)
-    assert all(torch.allclose(one, other, atol=1e-4) for one, other in zip(grads, wished, strict=True))
+    assert torch.allclose(state, wanted, atol=1e-5 if dtype == torch.float32 else 0.05)
+    assert all(
+        torch.allclose(one, other, atol=1e-4 if dtype == torch.float32 else 0.05)
+        for one, other in zip(grads, wished, strict=True)
+    )
 
 
 def test_adapters_share_the_weights_that_they_leave_alone(kept):
