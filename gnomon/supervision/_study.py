@@ -209,10 +209,7 @@ def _manifest(study: Study, command: str) -> Manifest:
         status="running",
         spec=study.spec,
         plan={"requests": [{"limit": settings.learn + settings.test, "seed": settings.seed}]},
-        model={
-            "name": ", ".join(names),
-            **{f"{name}: {key}": text for name, one in study.models.items() for key, text in one.facts().items()},
-        },
+        model={"name": ", ".join(names), **_shared_facts([one.facts() for one in study.models.values()])},
         protocol={
             "name": f"weak-to-strong, {settings.learner}",
             "version": 1,
@@ -293,6 +290,19 @@ def _learner(study: Study, root: Path, progress: Progress) -> Learner:
         return _frozen.Frozen(study.models, root / "states", HeadRecipe(), settings.select, progress, start)
     recipe = _tuned.TuneRecipe(settings.learner, settings.epochs, lr=settings.lr, start=start)
     return _tuned.Tuned(study.models, root / "stages", recipe, settings.select, progress)
+
+
+def _shared_facts(facts: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """What models say of themselves, a fact once: the text that all of them give, or one a model in their order.
+
+    >>> _shared_facts([{"layers": "2", "dtype": "float32"}, {"layers": "30", "dtype": "float32"}])
+    {'layers': '2, 30', 'dtype': 'float32'}
+    """
+    found = {}
+    for key in dict.fromkeys(key for one in facts for key in one):
+        texts = [one.get(key, "–") for one in facts]
+        found[key] = texts[0] if len(set(texts)) == 1 else ", ".join(texts)
+    return found
 
 
 def _finish(run: Run, study: Study, blocks: list[Block], rows: int, began: float) -> None:

@@ -203,6 +203,10 @@ def test_texts_too_long_for_one_model_are_left_out_for_all(kept, teach):
 def test_a_smaller_strong_model_is_warned_of(kept, teach):
     run = teach(f"hf/{kept('llama')}", f"hf/{kept('llama')}@layers=1")
     assert any("is smaller" in block.text for block in run.result() if block.kind == "note")
+    layers = run.manifest.model["layers"].split(", ")
+    assert layers[1] == "1"
+    assert int(layers[0]) > 1
+    assert run.manifest.model["device"] == "cpu"
 
 
 def test_swapping_a_pair_negates_its_logit_in_a_network_too(kept):
