@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from gnomon.asks import (
     Ask,
@@ -27,6 +24,10 @@ from gnomon.asks import (
 )
 from gnomon.errors import AbilityError, UsageError
 from gnomon.registry import Registry, did_you_mean, unknown
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = [
     "ABILITIES",

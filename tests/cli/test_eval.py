@@ -99,7 +99,8 @@ def test_work_under_two_seconds_shows_no_progress(capsys):
 
 
 SLOW = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started deaf to it
 from gnomon.models import mock
 from gnomon.cli import main
 
