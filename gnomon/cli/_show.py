@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.markup import escape
 from rich.table import Table as RichTable
 
@@ -103,8 +103,8 @@ def _table(block: Table, width: int) -> RichTable:
     gap = next((gap for gap in (_GAP, 1) if sum(longest) + gap * len(longest) <= width), 0)
     table = _plain(block.title, gap or _GAP)
     for column, label, least in zip(block.columns, labels, longest, strict=True):
-        justify = "left" if column.format == "text" else "right"
-        table.add_column(label, justify=justify, overflow="fold", min_width=least if gap else None)  # type: ignore[arg-type]
+        justify: JustifyMethod = "left" if column.format == "text" else "right"
+        table.add_column(label, justify=justify, overflow="fold", min_width=least if gap else None)
     for row in rows:
         table.add_row(*row)
     return table

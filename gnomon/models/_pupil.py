@@ -124,8 +124,8 @@ class Pupil:
         if not table.weight.requires_grad:
             return
         used = torch.unique(torch.tensor([0, *(token for one in ids for token in one)]))
-        self._rows = torch.zeros(table.weight.shape[0], dtype=torch.long, device=table.weight.device)
-        self._rows[used] = torch.arange(len(used), device=self._rows.device)
+        self._rows = torch.full((table.weight.shape[0],), -1)
+        self._rows[used] = torch.arange(len(used))
         table.weight = torch.nn.Parameter(table.weight.detach()[used.to(table.weight.device)].clone())
         table.num_embeddings = len(used)
         if table.padding_idx is not None:  # its row is not taught
@@ -134,9 +134,7 @@ class Pupil:
 
     def states(self, ids: Sequence[Sequence[int]]) -> Tensor:
         """(n, width), float32, with gradient: the states that the head reads, of texts padded to the longest."""
-        tokens, mask = _padded(ids, self.device)
-        if self._rows is not None:
-            tokens = self._rows[tokens]
+        tokens, mask = _padded(ids, self.device, self._rows)
         lengths = mask.sum(dim=1)
         at = lengths - 1 if self._causal else torch.zeros_like(lengths)
         with self._last.only(at):
@@ -240,14 +238,19 @@ class Scribe(Pupil):
         return found
 
 
-def _padded(ids: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Tokens and mask, (n, longest), padded on the right."""
+def _padded(ids: Sequence[Sequence[int]], device: torch.device, kept: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Tokens and mask, (n, longest), padded on the right; `kept` has the row of each token's place in a smaller input
+    table, and -1 where it is not there."""
     longest = max(map(len, ids))
     tokens = torch.zeros((len(ids), longest), dtype=torch.long)
     mask = torch.zeros((len(ids), longest), dtype=torch.long)
     for row, one in enumerate(ids):
         tokens[row, : len(one)] = torch.tensor(one)
         mask[row, : len(one)] = 1
+    if kept is not None:
+        tokens = kept[tokens]
+        if (tokens < 0).any():
+            raise ModelError("a text has tokens that this model was told to forget.", hint="Teach a fresh copy.")
     return tokens.to(device), mask.to(device)
 
 

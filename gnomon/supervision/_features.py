@@ -11,19 +11,23 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.asks import Failed, Reading, StateLayout, States
 from gnomon.errors import ModelError
-from gnomon.models import Nested, Represents, Told
+from gnomon.models import Model, Nested, Represents, Told
 from gnomon.runs import StateStore, represent_all
 
 __all__ = ["Features", "deepest", "read_features"]
 
 Progress = Callable[[int, int], None]
+
+
+class Readable(Model, Represents, Protocol):
+    """A model whose states can be read, and kept under its fingerprint."""
 
 
 class _Last:
@@ -64,7 +68,12 @@ def _shown_alike(model: Represents, cut: Nested, reading: Reading) -> bool:
     assert isinstance(cut, Represents)
     last = _Last(model)
     try:
-        (_, whole), (_, own) = (next(iter(one.represent([reading], lambda index: False)))[0] for one in (model, cut))
+        whole, own = (
+            found
+            for one in (model, cut)
+            for batch in one.represent([reading], lambda index: False)
+            for _, found in batch
+        )
         if isinstance(whole, Failed) or isinstance(own, Failed):
             return False
         found, wanted = last._of(cut, whole).values, own.values[:, -1:]
@@ -92,12 +101,12 @@ class Features:
 
 
 def read_features(
-    model: Represents,
+    model: Readable,
     texts: Sequence[str],
     labels: Sequence[int],
     root: Path,
     progress: Progress,
-    others: Sequence[Represents] = (),
+    others: Sequence[Readable] = (),
 ) -> Features:
     """The features of `texts`; what the store under `root` holds is not read again. `labels` go to mocks alone, which
     are told what they shall hold. Those of `others` that are shallower cuts of the same network are read in the same
@@ -111,9 +120,9 @@ def read_features(
         model.tell(readings, [1 - int(label) for label in labels])
     with contextlib.ExitStack() as opened:
 
-        def store(one: Represents) -> StateStore:
+        def store(one: Readable) -> StateStore:
             own = _Last(one).layout()
-            return opened.enter_context(StateStore(root, fingerprint=one.fingerprint(), layout=own))  # type: ignore[attr-defined]
+            return opened.enter_context(StateStore(root, fingerprint=one.fingerprint(), layout=own))
 
         kept = store(model)
         cuts = [(cut, store(cut)) for cut in _cuts(model, others)] if any(one not in kept for one in readings) else []
@@ -131,7 +140,7 @@ def read_features(
     return Features(values, cut, found.computed, found.reused)
 
 
-def _cuts(model: Represents, others: Sequence[Represents]) -> list[Any]:
+def _cuts(model: Readable, others: Sequence[Readable]) -> list[Any]:
     """Those of `others` that are shallower cuts of the network of `model`."""
     if not isinstance(model, Nested):
         return []

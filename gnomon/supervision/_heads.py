@@ -221,7 +221,7 @@ def _train(
             weak = targets.gather(1, places[:, low : low + recipe.batch])
             logits = torch.baddbmm(bias, batch, weight.transpose(1, 2))
             optimiser.zero_grad(set_to_none=True)
-            loss(logits, weak, step).sum().backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(loss(logits, weak, step).sum())
             optimiser.step()
             schedule.step()
             step.number += 1

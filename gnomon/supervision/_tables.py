@@ -19,7 +19,7 @@ from gnomon.supervision.aggregate import against, many
 from gnomon.supervision.recovery import gained
 
 if TYPE_CHECKING:
-    from gnomon.supervision._plan import Study
+    from gnomon.supervision._plan import Study, TaskPool
 
 __all__ = ["agreement_table", "cell_table", "course_table", "detail_table", "loss_tables", "total_table"]
 
@@ -128,24 +128,20 @@ def loss_tables(study: Study, cells: Sequence[Cell]) -> list[Table]:
     first, *others = study.settings.losses
     if not others:
         return []
-    by_name = {(one.task, one.weak, one.strong, one.method): one for one in cells}
+    right = {(one.task, one.weak, one.strong, one.method): one.right.astype(np.float64) for one in cells}
+
+    def compared(task: TaskPool, pairs: Sequence[tuple[str, str]], loss: str) -> list[TableCell]:
+        method, plain = (np.stack([right[task.name, *pair, name] for pair in pairs]) for name in (loss, first))
+        found = gained(method, plain, groups_of(task.pool), seed=study.settings.seed)
+        return [loss, float(method.mean() - plain.mean()), found.low, found.high]
+
+    pairs = [(weak, strong) for weak, strong in study.pairs if weak != strong]
     total: list[list[TableCell]] = []
     each: list[list[TableCell]] = []
     for task in study.tasks:
-        groups = groups_of(task.pool)
-        pairs = [(weak, strong) for weak, strong in study.pairs if weak != strong]
-
-        def compared(loss: str, pairs: Sequence[tuple[str, str]], of: Sequence[str], name: str) -> list[TableCell]:
-            right, plain = (
-                np.stack([by_name[name, weak, strong, method].right for weak, strong in pairs]).astype(np.float64)
-                for method in (loss, first)
-            )
-            found = gained(right, plain, of, seed=study.settings.seed)
-            return [loss, float(right.mean() - plain.mean()), found.low, found.high]
-
         for loss in others:
-            total.append([task.name, len(pairs), *compared(loss, pairs, groups, task.name)])
-            each += [[task.name, *pair, *compared(loss, [pair], groups, task.name)] for pair in pairs]
+            total.append([task.name, len(pairs), *compared(task, pairs, loss)])
+            each += [[task.name, *pair, *compared(task, [pair], loss)] for pair in pairs]
     numbers = [Column(label=text, format="fraction") for text in ("gain in accuracy", "low", "high")]
     caption = "The interval draws training seeds, then groups of test items, the same for both losses."
     return [

@@ -154,7 +154,7 @@ def _write_on(pupil: Scribe, ids: Sequence[Sequence[int]], starts: Sequence[int]
         for near in alike([len(ids[row]) for row in piece], pupil.pass_tokens):
             rows = [piece[at] for at in near]
             surprise = pupil.surprise([ids[row] for row in rows], [starts[row] for row in rows])
-            (surprise.sum() / total).backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(surprise.sum() / total)
 
 
 @dataclass(frozen=True)
@@ -197,13 +197,13 @@ class _Judging:
         weak = torch.tensor(lesson.targets[places], dtype=torch.float32, device=pupil.device)
         pieces = list(batches([len(one) for one in ids], self._recipe.tokens))
         if len(pieces) == 1:
-            self._loss(self._texts.joined(_by_length(pupil, ids)), weak, step).backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(self._loss(self._texts.joined(_by_length(pupil, ids)), weak, step))
             return
         whole = torch.from_numpy(pupil.predict(ids, self._recipe.tokens)).to(pupil.device).requires_grad_()
-        self._loss(self._texts.joined(whole), weak, step).backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(self._loss(self._texts.joined(whole), weak, step))
         assert whole.grad is not None
         for rows in pieces:
-            pupil.logits([ids[row] for row in rows]).backward(whole.grad[rows])  # type: ignore[no-untyped-call]
+            torch.autograd.backward(pupil.logits([ids[row] for row in rows]), whole.grad[rows])
 
     def says(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         if not len(rows):

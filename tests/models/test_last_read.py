@@ -10,6 +10,7 @@ import transformers
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gnomon.errors import ModelError
 from gnomon.models import load_model
 from gnomon.models._last_read import LastRead
 from gnomon.models._pupil import _adapted, alike
@@ -174,6 +175,8 @@ def test_training_is_the_same_with_a_table_of_the_tokens_that_occur(kind, kept):
         sizes.append(sum(one.numel() for one in pupil.weights()))
     assert found[1] == pytest.approx(found[0], abs=1e-5)
     assert sizes[1] < sizes[0]
+    with pytest.raises(ModelError, match="told to forget"):
+        pupil.predict(pupil.ids(["Quite another"]), 999)
 
 
 @given(st.lists(st.integers(1, 80), min_size=1, max_size=40), st.integers(1, 200))
